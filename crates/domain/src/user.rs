@@ -1,0 +1,41 @@
+use crate::{AvatarUrl, Email, JsonObject, Locale, Timestamp, UserId, UserName, UserVersion};
+
+/// One user, whole: what the detail route answers and the caches hold.
+///
+/// A deleted user is never one of these; it is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Who it is.
+    pub id: UserId,
+    /// The address, unique in its normalised form.
+    pub email: Email,
+    /// The name.
+    pub name: UserName,
+    /// False for a user who may be seen but not act.
+    pub is_active: bool,
+    /// The preferred language.
+    pub locale: Option<Locale>,
+    /// Where the picture is.
+    pub avatar_url: Option<AvatarUrl>,
+    /// What the deployment keeps beside the fields.
+    pub metadata: JsonObject,
+    /// One more with every change.
+    pub version: UserVersion,
+    /// When it was inserted.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// The projection that lists read, and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSummary {
+    /// Who it is.
+    pub id: UserId,
+    /// The name.
+    pub name: UserName,
+    /// The address.
+    pub email: Email,
+    /// When it was inserted: the first half of the list's order.
+    pub created_at: Timestamp,
+}
