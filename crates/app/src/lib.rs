@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Use cases: the cache-aside user service, the feeds and the dashboard.
+//!
+//! Everything here works on the ports of the domain: what stores the users, what caches them
+//! and what tells the time is decided where the service is wired.
+
+mod answer;
+mod users;
+
+mod activity;
+mod dashboard;
+mod notifications;
+mod stats;
+
+mod caching;
+
+mod cache_event;
+mod runtime;
+
+pub use activity::{ActivityDraft, ActivityService, Appended};
+pub use answer::{Answer, ForwardReason, Freshness, ReadTrace, StalenessBound, TierStatus};
+pub use cache_event::{CacheEvent, CacheObserver, Tier};
+pub use caching::{CachePolicy, Caches, ChangeLogKeeper, SharedCache};
+pub use dashboard::{Dashboard, DashboardPolicy, DashboardRequest, DashboardService, Section, SectionFailure};
+pub use notifications::{NotificationDraft, NotificationService};
+pub use runtime::Runtime;
+pub use stats::StatsService;
+pub use users::{FeedError, ListedUsers, UserDraft, UserError, UserService};

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The HTTP service and its command line: routes, settings, wiring.
+
+pub mod commands;
+
+pub mod settings;
+pub mod wiring;
+
+pub mod endpoints;
+pub mod openapi;
+pub mod router;
+pub mod server;
+
+pub mod problem;
+
+pub mod middleware;
+
+pub mod metrics;
+pub mod telemetry;
+
+pub mod services;
+pub mod system;

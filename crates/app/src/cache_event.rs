@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use roster_domain::ports::FillOutcome;
+
+/// Takes what happens around the caches, for metrics and logs. Called inline: it must be cheap.
+pub trait CacheObserver: Send + Sync {
+    /// Takes one event.
+    fn observe(&self, event: CacheEvent);
+}
+
+/// A tier of the read path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// The cache in this process.
+    L1,
+    /// The shared cache.
+    L2,
+    /// The system of record.
+    Database,
+}
+
+/// Something that happened around the caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheEvent {
+    /// A read was answered by this tier; for the database, one row or absence of a load.
+    Answered(Tier),
+    /// The answer of a read was "no such user", known to this tier.
+    AnsweredAbsent(Tier),
+    /// A read joined a load that was under way.
+    Collapsed,
+    /// A load from the database was stored in the shared cache, or why not.
+    Filled(FillOutcome),
+    /// A load was not kept in this process, because the key was invalidated meanwhile.
+    TicketRefused,
+    /// A read waited for another process's lease.
+    LeaseWaited {
+        /// How long.
+        waited: Duration,
+        /// Whether a value was there in the end.
+        served: bool,
+    },
+    /// The shared cache failed; the read or write went on without it.
+    SharedCacheFailed {
+        /// Whether it ran out of time.
+        timed_out: bool,
+    },
+    /// The shared cache was not asked, because it failed shortly before.
+    SharedCacheSkipped,
+    /// The breaker in front of the shared cache opened or closed.
+    BreakerChanged {
+        /// True when calls are skipped from now on.
+        open: bool,
+    },
+    /// An invalidation after a write did not reach the shared cache.
+    InvalidationFailed,
+    /// The store answered with a row below the floor or the caller's minimum.
+    StaleSource,
+}

@@ -1,0 +1,64 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use roster_domain::ports::{ChangeLog, UserCache};
+
+/// Which caches stand in front of the users.
+#[derive(Clone)]
+pub enum Caches {
+    /// None: PostgreSQL alone, right with any number of processes. Concurrent reads of a user
+    /// still share one load.
+    Coalescing,
+    /// One in this process, which must be the only writer. It is never stale.
+    Embedded,
+    /// A shared one.
+    Shared(SharedCache),
+}
+
+/// A shared cache and what its values are bound to.
+#[derive(Clone)]
+pub struct SharedCache {
+    /// The cache.
+    pub cache: Arc<dyn UserCache>,
+    /// Whose values it holds.
+    pub change_log: Arc<dyn ChangeLog>,
+}
+
+/// How long entries and leases live, and how long one waits for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// How long a value is kept; ±10 % at random, so that a load of many does not end at once.
+    pub value_ttl: Duration,
+    /// How long an absence is kept.
+    pub absent_ttl: Duration,
+    /// How long a lease holds.
+    pub lease_ttl: Duration,
+    /// How long a read waits for another's lease before it loads without filling.
+    pub lease_wait: Duration,
+    /// How many reads may load without filling at once.
+    pub unfilled_loads: usize,
+    /// How long a write waits for its invalidation before it answers.
+    pub invalidate_limit: Duration,
+    /// How many octets the cache in this process may hold.
+    pub l1_octets: u64,
+    /// How long an entry stays in the cache in this process.
+    pub l1_ttl: Duration,
+    /// How long rows of the change log are kept.
+    pub change_log_retention: Duration,
+}
+
+impl Default for CachePolicy {
+    fn default() -> Self {
+        Self {
+            value_ttl: Duration::from_secs(3_600),
+            absent_ttl: Duration::from_secs(30),
+            lease_ttl: Duration::from_secs(2),
+            lease_wait: Duration::from_millis(50),
+            unfilled_loads: 16,
+            invalidate_limit: Duration::from_millis(20),
+            l1_octets: 64 * 1024 * 1024,
+            l1_ttl: Duration::from_secs(3_600),
+            change_log_retention: Duration::from_secs(120),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+mod error;
+mod listing;
+mod service;
+mod writes;
+
+pub use error::{FeedError, UserError};
+pub use listing::ListedUsers;
+pub use service::{UserDraft, UserService};

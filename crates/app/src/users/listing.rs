@@ -1,0 +1,33 @@
+use roster_domain::UserSummary;
+use roster_domain::pagination::{Counting, FilterHash, Page, PageRequest, UserFilter};
+
+use super::{UserError, UserService};
+
+/// One page of users, and how many match in all if that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUsers {
+    /// The page.
+    pub page: Page<UserSummary>,
+    /// How many users match.
+    pub total: Option<u64>,
+}
+
+impl UserService {
+    /// One page of users as the projection that lists show, counted only when asked.
+    pub async fn list(
+        &self,
+        filter: &UserFilter,
+        request: &PageRequest,
+        counting: Option<Counting>,
+    ) -> Result<ListedUsers, UserError> {
+        let page = self.users.list(filter, request);
+        let count = async {
+            match counting {
+                Some(counting) => self.users.count(filter, counting).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (slice, total) = futures::try_join!(page, count)?;
+        Ok(ListedUsers { page: Page::new(request, FilterHash::from(filter), slice), total })
+    }
+}

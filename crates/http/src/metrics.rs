@@ -1,0 +1,4 @@
+//! Counters and histograms.
+
+/// All of them.
+pub struct Metrics;

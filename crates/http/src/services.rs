@@ -1,0 +1,57 @@
+//! What the routes work on, whatever it was wired from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use roster_app::{ActivityService, DashboardService, NotificationService, Runtime, StatsService, UserService};
+use roster_domain::ports::Readiness;
+
+use crate::metrics::Metrics;
+
+/// The use cases, and what the routes of the operator ask.
+pub struct Services {
+    /// Users.
+    pub users: Arc<UserService>,
+    /// Notifications.
+    pub notifications: NotificationService,
+    /// Activity.
+    pub activity: ActivityService,
+    /// Counters.
+    pub stats: StatsService,
+    /// Dashboards.
+    pub dashboard: DashboardService,
+    /// What readiness depends on.
+    pub dependencies: Vec<Dependency>,
+    /// Set once the process has begun to stop.
+    pub draining: Draining,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// Time, ids and tasks.
+    pub runtime: Runtime,
+}
+
+/// Something that readiness asks.
+pub struct Dependency {
+    /// Its name in the answer: `database` or `cache`.
+    pub name: &'static str,
+    /// Whether the service is not ready without it, or only degraded.
+    pub required: bool,
+    /// How it is asked.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+/// Whether the process has begun to stop.
+#[derive(Clone, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// From now on `/readyz` answers 503.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
