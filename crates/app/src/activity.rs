@@ -3,7 +3,8 @@ use std::sync::Arc;
 use roster_domain::pagination::{FilterHash, Page, PageRequest};
 use roster_domain::ports::ActivityRepository;
 use roster_domain::{
-    Activity, ActivityFilter, ActivityId, DedupeKey, FeedKind, JsonObject, NewActivity, Timestamp, UserId,
+    Activity, ActivityFilter, ActivityId, DedupeKey, FeedKind, JsonObject, NewActivity, Timestamp,
+    UserId,
 };
 
 use crate::{FeedError, Runtime};
@@ -39,7 +40,10 @@ pub struct Appended {
 impl ActivityService {
     /// A service over a store.
     pub fn new(activities: Arc<dyn ActivityRepository>, runtime: Runtime) -> Self {
-        Self { activities, runtime }
+        Self {
+            activities,
+            runtime,
+        }
     }
 
     /// One page, newest first unless the request says otherwise.
@@ -49,12 +53,20 @@ impl ActivityService {
         filter: &ActivityFilter,
         request: &PageRequest,
     ) -> Result<Page<Activity>, FeedError> {
-        let slice = self.activities.list(user, filter, request).await?.ok_or(FeedError::UserNotFound)?;
+        let slice = self
+            .activities
+            .list(user, filter, request)
+            .await?
+            .ok_or(FeedError::UserNotFound)?;
         Ok(Page::new(request, FilterHash::from(filter), slice))
     }
 
     /// Appends up to 100, all or none.
-    pub async fn append(&self, user: UserId, drafts: Vec<ActivityDraft>) -> Result<Vec<Appended>, FeedError> {
+    pub async fn append(
+        &self,
+        user: UserId,
+        drafts: Vec<ActivityDraft>,
+    ) -> Result<Vec<Appended>, FeedError> {
         let now = self.runtime.clock.now();
         let activities: Vec<NewActivity> = drafts
             .into_iter()
@@ -68,11 +80,18 @@ impl ActivityService {
                 data: draft.data,
             })
             .collect();
-        let created = self.activities.append(user, &activities).await?.ok_or(FeedError::UserNotFound)?;
+        let created = self
+            .activities
+            .append(user, &activities)
+            .await?
+            .ok_or(FeedError::UserNotFound)?;
         Ok(activities
             .into_iter()
             .zip(created)
-            .map(|(activity, created)| Appended { id: activity.id, created })
+            .map(|(activity, created)| Appended {
+                id: activity.id,
+                created,
+            })
             .collect())
     }
 }

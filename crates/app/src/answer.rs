@@ -14,9 +14,15 @@ pub struct Freshness {
 
 impl Freshness {
     /// Whatever the caches hold.
-    pub const CACHED: Self = Self { strong: false, min_version: UserVersion::NONE };
+    pub const CACHED: Self = Self {
+        strong: false,
+        min_version: UserVersion::NONE,
+    };
     /// The primary.
-    pub const STRONG: Self = Self { strong: true, min_version: UserVersion::NONE };
+    pub const STRONG: Self = Self {
+        strong: true,
+        min_version: UserVersion::NONE,
+    };
 }
 
 /// A user, and what can be said about how old the answer is.

@@ -2,7 +2,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roster_domain::ports::{ActivityRepository, NotificationRepository, StatsRepository, StoreError};
+use roster_domain::ports::{
+    ActivityRepository, NotificationRepository, StatsRepository, StoreError,
+};
 use roster_domain::{Activity, Timestamp, UnreadNotifications, UserId, UserStats};
 
 use crate::{Answer, Freshness, Runtime, UserError, UserService};
@@ -27,7 +29,9 @@ pub struct DashboardPolicy {
 
 impl Default for DashboardPolicy {
     fn default() -> Self {
-        Self { section_deadline: Duration::from_millis(800) }
+        Self {
+            section_deadline: Duration::from_millis(800),
+        }
     }
 }
 
@@ -86,11 +90,18 @@ impl Dashboard {
     pub fn sections(&self) -> (usize, usize) {
         let failed = [
             self.stats.as_ref().map(|section| section.outcome.is_err()),
-            self.notifications.as_ref().map(|section| section.outcome.is_err()),
-            self.activity.as_ref().map(|section| section.outcome.is_err()),
+            self.notifications
+                .as_ref()
+                .map(|section| section.outcome.is_err()),
+            self.activity
+                .as_ref()
+                .map(|section| section.outcome.is_err()),
         ];
         let asked = failed.iter().flatten().count();
-        (asked, failed.iter().flatten().filter(|failed| **failed).count())
+        (
+            asked,
+            failed.iter().flatten().filter(|failed| **failed).count(),
+        )
     }
 }
 
@@ -104,16 +115,32 @@ impl DashboardService {
         policy: DashboardPolicy,
         runtime: Runtime,
     ) -> Self {
-        Self { users, stats, notifications, activities, policy, runtime }
+        Self {
+            users,
+            stats,
+            notifications,
+            activities,
+            policy,
+            runtime,
+        }
     }
 
     /// Reads the user and every section at the same time: it takes as long as the slowest.
     pub async fn get(&self, id: UserId, request: DashboardRequest) -> Result<Dashboard, UserError> {
         let started = self.runtime.clock.monotonic();
         let stats = self.section("stats", request.stats.then(|| self.stats.find(id)));
-        let notifications =
-            self.section("notifications", request.notifications.map(|limit| self.notifications.newest_unread(id, limit)));
-        let activity = self.section("activity", request.activity.map(|limit| self.activities.newest(id, limit)));
+        let notifications = self.section(
+            "notifications",
+            request
+                .notifications
+                .map(|limit| self.notifications.newest_unread(id, limit)),
+        );
+        let activity = self.section(
+            "activity",
+            request
+                .activity
+                .map(|limit| self.activities.newest(id, limit)),
+        );
         let sections = async { Ok(futures::join!(stats, notifications, activity)) };
         let user = self.users.get(id, request.freshness);
         // An absent user ends the sections too.
@@ -136,14 +163,25 @@ impl DashboardService {
     ) -> Option<Section<T>> {
         let read = read?;
         let started = self.runtime.clock.monotonic();
-        let outcome = match self.runtime.within(self.policy.section_deadline, read).await {
+        let outcome = match self
+            .runtime
+            .within(self.policy.section_deadline, read)
+            .await
+        {
             Some(Ok(found)) => Ok(found.unwrap_or_default()),
             Some(Err(error)) => {
-                tracing::warn!(section = name, error = &error as &dyn std::error::Error, "a dashboard section failed");
+                tracing::warn!(
+                    section = name,
+                    error = &error as &dyn std::error::Error,
+                    "a dashboard section failed"
+                );
                 Err(SectionFailure::Failed)
             }
             None => {
-                tracing::warn!(section = name, "a dashboard section took longer than its deadline");
+                tracing::warn!(
+                    section = name,
+                    "a dashboard section took longer than its deadline"
+                );
                 Err(SectionFailure::TimedOut)
             }
         };

@@ -20,7 +20,9 @@ pub use activity::{ActivityDraft, ActivityService, Appended};
 pub use answer::{Answer, ForwardReason, Freshness, ReadTrace, StalenessBound, TierStatus};
 pub use cache_event::{CacheEvent, CacheObserver, Tier};
 pub use caching::{CachePolicy, Caches, ChangeLogKeeper, SharedCache};
-pub use dashboard::{Dashboard, DashboardPolicy, DashboardRequest, DashboardService, Section, SectionFailure};
+pub use dashboard::{
+    Dashboard, DashboardPolicy, DashboardRequest, DashboardService, Section, SectionFailure,
+};
 pub use notifications::{NotificationDraft, NotificationService};
 pub use runtime::Runtime;
 pub use stats::StatsService;

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use roster_domain::pagination::{FilterHash, Page, PageRequest};
 use roster_domain::ports::{CreatedNotification, NotificationRepository};
 use roster_domain::{
-    DedupeKey, FeedKind, JsonObject, MarkRead, Marked, NewNotification, Notification, NotificationBody,
-    NotificationId, NotificationPatch, NotificationState, NotificationTitle, UserId,
+    DedupeKey, FeedKind, JsonObject, MarkRead, Marked, NewNotification, Notification,
+    NotificationBody, NotificationId, NotificationPatch, NotificationState, NotificationTitle,
+    UserId,
 };
 
 use crate::{FeedError, Runtime};
@@ -33,7 +34,10 @@ pub struct NotificationDraft {
 impl NotificationService {
     /// A service over a store.
     pub fn new(notifications: Arc<dyn NotificationRepository>, runtime: Runtime) -> Self {
-        Self { notifications, runtime }
+        Self {
+            notifications,
+            runtime,
+        }
     }
 
     /// One page, newest first unless the request says otherwise, and how many are unread.
@@ -54,11 +58,18 @@ impl NotificationService {
 
     /// How many are unread, exact.
     pub async fn unread(&self, user: UserId) -> Result<u64, FeedError> {
-        self.notifications.unread(user).await?.ok_or(FeedError::UserNotFound)
+        self.notifications
+            .unread(user)
+            .await?
+            .ok_or(FeedError::UserNotFound)
     }
 
     /// Stores one, or answers the one that its dedupe key stands for.
-    pub async fn create(&self, user: UserId, draft: NotificationDraft) -> Result<CreatedNotification, FeedError> {
+    pub async fn create(
+        &self,
+        user: UserId,
+        draft: NotificationDraft,
+    ) -> Result<CreatedNotification, FeedError> {
         let id = match &draft.dedupe_key {
             Some(key) => NotificationId::of_dedupe_key(user, key),
             None => NotificationId::new(self.runtime.ids.next_id()),
@@ -71,7 +82,10 @@ impl NotificationService {
             data: draft.data,
             created_at: self.runtime.clock.now(),
         };
-        self.notifications.create(user, &notification).await?.ok_or(FeedError::UserNotFound)
+        self.notifications
+            .create(user, &notification)
+            .await?
+            .ok_or(FeedError::UserNotFound)
     }
 
     /// Reads, unreads, archives or takes out of the archive.
@@ -82,12 +96,18 @@ impl NotificationService {
         patch: NotificationPatch,
     ) -> Result<(Notification, Marked), FeedError> {
         let at = self.runtime.clock.now();
-        self.notifications.patch(user, id, patch, at).await?.ok_or(FeedError::NotificationNotFound)
+        self.notifications
+            .patch(user, id, patch, at)
+            .await?
+            .ok_or(FeedError::NotificationNotFound)
     }
 
     /// Marks many as read.
     pub async fn mark_read(&self, user: UserId, which: &MarkRead) -> Result<Marked, FeedError> {
         let at = self.runtime.clock.now();
-        self.notifications.mark_read(user, which, at).await?.ok_or(FeedError::UserNotFound)
+        self.notifications
+            .mark_read(user, which, at)
+            .await?
+            .ok_or(FeedError::UserNotFound)
     }
 }

@@ -18,7 +18,11 @@ impl ChangeLogKeeper {
 
     /// A keeper that lets rows live for `retention`.
     pub fn new(change_log: Arc<dyn ChangeLog>, retention: Duration, runtime: Runtime) -> Self {
-        Self { change_log, retention, runtime }
+        Self {
+            change_log,
+            retention,
+            runtime,
+        }
     }
 
     /// Purges every ten seconds; never ends.
@@ -29,7 +33,10 @@ impl ChangeLogKeeper {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "purged the change log"),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "could not purge the change log");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "could not purge the change log"
+                    );
                 }
             }
         }

@@ -28,6 +28,9 @@ impl UserService {
             }
         };
         let (slice, total) = futures::try_join!(page, count)?;
-        Ok(ListedUsers { page: Page::new(request, FilterHash::from(filter), slice), total })
+        Ok(ListedUsers {
+            page: Page::new(request, FilterHash::from(filter), slice),
+            total,
+        })
     }
 }

@@ -4,13 +4,16 @@ use roster_domain::ports::UserRepository;
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
-use crate::{Answer, CacheObserver, CachePolicy, Caches, Freshness, ReadTrace, Runtime, StalenessBound};
+use crate::caching::CachedUsers;
+use crate::{Answer, CacheObserver, CachePolicy, Caches, Freshness, Runtime};
 
 /// Everything that can be done with users.
 ///
 /// Reads go through the caches; a cache that fails is passed by, and never fails a request.
+/// Writes run to their end, the invalidation included, also when the caller goes away.
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
+    pub(super) cached: CachedUsers,
     pub(super) runtime: Runtime,
 }
 
@@ -40,36 +43,69 @@ impl UserService {
         observer: Arc<dyn CacheObserver>,
         runtime: Runtime,
     ) -> Self {
-        let _ = (caches, policy, observer);
-        Self { users, runtime }
+        let cached = CachedUsers::new(
+            Arc::clone(&users),
+            caches,
+            policy,
+            observer,
+            runtime.clone(),
+        );
+        Self {
+            users,
+            cached,
+            runtime,
+        }
     }
 
     /// One user. [`UserError::NotFound`] when there is none, [`UserError::VersionAhead`] when
     /// the primary is below the minimum version asked for.
     pub async fn get(&self, id: UserId, freshness: Freshness) -> Result<Answer, UserError> {
-        self.get_many(&[id], freshness).await?.pop().flatten().ok_or(UserError::NotFound)
+        self.cached
+            .reader
+            .get(id, freshness)
+            .await?
+            .ok_or(UserError::NotFound)
     }
 
-    /// The users with these ids in the order asked, `None` where there is none.
-    pub async fn get_many(&self, ids: &[UserId], freshness: Freshness) -> Result<Vec<Option<Answer>>, UserError> {
-        let users = self.users.find_many(ids).await?;
-        let _ = freshness;
-        Ok(ids
-            .iter()
-            .map(|id| {
-                users.iter().find(|user| user.id == *id).map(|user| Answer {
-                    user: Arc::new(user.clone()),
-                    bound: StalenessBound::Unproven,
-                    trace: ReadTrace::default(),
-                })
-            })
-            .collect())
+    /// The users with these ids in the order asked, `None` where there is none. At most 256.
+    pub async fn get_many(
+        &self,
+        ids: &[UserId],
+        freshness: Freshness,
+    ) -> Result<Vec<Option<Answer>>, UserError> {
+        self.cached.reader.get_many(ids, freshness).await
     }
 
     /// The user who has this address: the claim is read from the store, the user through the caches.
-    pub async fn find_by_email(&self, email: &Email, freshness: Freshness) -> Result<Answer, UserError> {
-        let id = self.users.find_id_by_email(email).await?.ok_or(UserError::NotFound)?;
-        self.get(id, freshness).await
+    pub async fn find_by_email(
+        &self,
+        email: &Email,
+        freshness: Freshness,
+    ) -> Result<Answer, UserError> {
+        let id = self
+            .users
+            .find_id_by_email(email)
+            .await?
+            .ok_or(UserError::NotFound)?;
+        let answer = self.get(id, freshness).await?;
+        if answer.user.email.normalized() == email.normalized() {
+            return Ok(answer);
+        }
+        // The claim moved and the cached user does not know it yet, or the other way round.
+        let answer = self
+            .get(
+                id,
+                Freshness {
+                    strong: true,
+                    ..freshness
+                },
+            )
+            .await?;
+        let owns = answer.user.email.normalized() == email.normalized();
+        if owns {
+            Ok(answer)
+        } else {
+            Err(UserError::NotFound)
+        }
     }
-
 }

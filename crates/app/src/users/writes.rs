@@ -1,12 +1,29 @@
-use roster_domain::ports::Written;
-use roster_domain::{NewUser, User, UserId, UserPatch, UserVersion};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use roster_domain::ports::{StoreError, UserRepository, WriteError, Written};
+use roster_domain::{
+    Edit, JsonObject, NewUser, Timestamp, User, UserId, UserPatch, UserReplacement, UserVersion,
+};
 
 use super::{UserDraft, UserError, UserService};
+use crate::Freshness;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the write ended without a word")]
+struct Vanished;
 
 impl UserService {
+    /// How often a change is merged anew because others changed the row meanwhile.
+    const MERGES: usize = 3;
+
     /// Stores a new user.
     pub async fn create(&self, draft: UserDraft) -> Result<User, UserError> {
-        let id = draft.id.unwrap_or_else(|| UserId::new(self.runtime.ids.next_id()));
+        let id = draft
+            .id
+            .unwrap_or_else(|| UserId::new(self.runtime.ids.next_id()));
         let user = NewUser {
             id,
             email: draft.email,
@@ -17,7 +34,13 @@ impl UserService {
             is_active: true,
             created_at: self.runtime.clock.now(),
         };
-        Ok(self.users.insert(&user).await?)
+        let users = Arc::clone(&self.users);
+        // The floor ends a cached "no such user".
+        self.write(id, async move {
+            let user = users.insert(&user).await?;
+            Ok((user, Some(UserVersion::FIRST)))
+        })
+        .await
     }
 
     /// Changes a user by a merge patch; with `expected`, only when the row is at it.
@@ -27,31 +50,168 @@ impl UserService {
         patch: UserPatch,
         expected: Option<UserVersion>,
     ) -> Result<User, UserError> {
+        let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
-        let written = if patch.is_profile_only() {
-            self.users.patch(id, &patch.profile, expected, at).await?
-        } else {
-            None
-        };
-        written.map(|written: Written| written.user).ok_or(UserError::NotFound)
+        self.write(id, async move {
+            let written = if patch.is_profile_only() {
+                users.patch(id, &patch.profile, expected, at).await?
+            } else {
+                merge(&*users, id, &patch, expected, at).await?
+            };
+            let written = written.ok_or(UserError::NotFound)?;
+            let floor = written.changed.then_some(written.user.version);
+            Ok((written.user, floor))
+        })
+        .await
     }
 
     /// Deletes a user so that it can be restored, and answers the version after it.
-    pub async fn delete(&self, id: UserId, expected: Option<UserVersion>) -> Result<UserVersion, UserError> {
+    pub async fn delete(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+    ) -> Result<UserVersion, UserError> {
+        let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
-        self.users.soft_delete(id, expected, at).await?.ok_or(UserError::NotFound)
+        self.write(id, async move {
+            let version = users
+                .soft_delete(id, expected, at)
+                .await?
+                .ok_or(UserError::NotFound)?;
+            Ok((version, Some(version.next())))
+        })
+        .await
     }
 
     /// Takes a deletion back.
-    pub async fn restore(&self, id: UserId, expected: Option<UserVersion>) -> Result<User, UserError> {
+    pub async fn restore(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+    ) -> Result<User, UserError> {
+        let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
-        self.users.restore(id, expected, at).await?.ok_or(UserError::NotFound)
+        self.write(id, async move {
+            let user = users
+                .restore(id, expected, at)
+                .await?
+                .ok_or(UserError::NotFound)?;
+            let floor = user.version;
+            Ok((user, Some(floor)))
+        })
+        .await
     }
 
     /// Erases a user for good, deleted or not.
     pub async fn purge(&self, id: UserId, expected: Option<UserVersion>) -> Result<(), UserError> {
+        let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
-        self.users.purge(id, expected, at).await?.ok_or(UserError::NotFound)?;
-        Ok(())
+        self.write(id, async move {
+            let version = users
+                .purge(id, expected, at)
+                .await?
+                .ok_or(UserError::NotFound)?;
+            Ok(((), Some(version.next())))
+        })
+        .await
     }
+
+    /// Runs a write and its invalidation in a task of its own: a caller that gives up between
+    /// the two would leave the old row in the caches.
+    async fn write<T: Send + 'static>(
+        &self,
+        id: UserId,
+        write: impl Future<Output = Result<(T, Option<UserVersion>), UserError>> + Send + 'static,
+    ) -> Result<T, UserError> {
+        let (sender, receiver) = oneshot::channel();
+        let invalidator = Arc::clone(&self.cached.invalidator);
+        let reader = Arc::clone(&self.cached.reader);
+        let runtime = self.runtime.clone();
+        self.runtime.tasks.spawn(Box::pin(async move {
+            let result = write.await;
+            match &result {
+                Ok((_, Some(floor))) => invalidator.invalidate(id, *floor).await,
+                Ok((_, None)) => {}
+                Err(UserError::Store(StoreError::Unavailable(_))) => {
+                    // It may have happened: a forced read a little later corrects the caches.
+                    invalidator.forget(id);
+                    let settle = async move {
+                        for _ in 0..Self::SETTLE_TRIES {
+                            runtime.clock.sleep(Self::SETTLE_PAUSE).await;
+                            if reader.get(id, Freshness::STRONG).await.is_ok() {
+                                return;
+                            }
+                        }
+                    };
+                    let _ = sender.send(result.map(|(value, _)| value));
+                    return settle.await;
+                }
+                Err(_) => {}
+            }
+            // The caller may have gone away.
+            let _ = sender.send(result.map(|(value, _)| value));
+        }));
+        receiver.await.unwrap_or_else(|_| {
+            Err(UserError::Store(StoreError::Unavailable(Box::new(
+                Vanished,
+            ))))
+        })
+    }
+
+    const SETTLE_TRIES: usize = 30;
+    const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+}
+
+/// Reads the row from the store, merges the patch into it and stores it when it has not changed.
+async fn merge(
+    users: &dyn UserRepository,
+    id: UserId,
+    patch: &UserPatch,
+    expected: Option<UserVersion>,
+    at: Timestamp,
+) -> Result<Option<Written>, UserError> {
+    for _ in 0..UserService::MERGES {
+        let Some(user) = users.find_many(&[id]).await?.pop() else {
+            return Ok(None);
+        };
+        if let Some(expected) = expected
+            && expected != user.version
+        {
+            return Err(UserError::VersionMismatch {
+                current: user.version,
+            });
+        }
+        let replacement = merged(&user, patch)?;
+        match users.replace(&replacement, at).await {
+            Err(WriteError::VersionMismatch { .. }) if expected.is_none() => {}
+            written => return Ok(written?),
+        }
+    }
+    Err(UserError::Contended)
+}
+
+fn merged(user: &User, patch: &UserPatch) -> Result<UserReplacement, UserError> {
+    let metadata = match &patch.metadata {
+        Edit::Keep => user.metadata.clone(),
+        Edit::Clear => JsonObject::empty(),
+        Edit::Set(changes) => {
+            user.metadata
+                .merged_with(changes)
+                .map_err(|source| UserError::Invalid {
+                    member: "metadata",
+                    source,
+                })?
+        }
+    };
+    let profile = patch.profile.clone();
+    Ok(UserReplacement {
+        id: user.id,
+        expected: user.version,
+        email: patch.email.clone().unwrap_or_else(|| user.email.clone()),
+        name: profile.name.unwrap_or_else(|| user.name.clone()),
+        is_active: profile.is_active.unwrap_or(user.is_active),
+        locale: profile.locale.applied_to(user.locale.clone()),
+        avatar_url: profile.avatar_url.applied_to(user.avatar_url.clone()),
+        metadata,
+    })
 }

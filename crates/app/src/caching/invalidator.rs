@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use roster_domain::ports::{Invalidation, UserCache};
+use roster_domain::{UserId, UserVersion};
+
+use super::near_cache::NearCache;
+use super::pending_floors::PendingFloors;
+use crate::{CacheEvent, CacheObserver, Runtime};
+
+/// Takes stale versions out of the caches after a write.
+pub(crate) struct Invalidator {
+    pub(super) near: Arc<NearCache>,
+    pub(super) shared: Option<Arc<dyn UserCache>>,
+    pub(super) pending: Arc<PendingFloors>,
+    pub(super) limit: Duration,
+    pub(super) observer: Arc<dyn CacheObserver>,
+    pub(super) runtime: Runtime,
+    /// Whether a task is delivering what failed.
+    pub(super) redelivering: AtomicBool,
+}
+
+impl Invalidator {
+    const FIRST_RETRY: Duration = Duration::from_millis(50);
+    const LAST_RETRY: Duration = Duration::from_secs(1);
+    const BATCH: usize = 256;
+
+    /// Says that every version of a user below `floor` is stale, before the write is answered.
+    ///
+    /// A shared cache that fails or takes longer than the limit does not fail the write: the
+    /// floor stays pending, this process reads nothing below it, and it is delivered as soon as
+    /// the cache answers.
+    pub(crate) async fn invalidate(self: &Arc<Self>, id: UserId, floor: UserVersion) {
+        let invalidation = Invalidation { id, floor };
+        if self.shared.is_some() && !self.pending.raise(invalidation) {
+            tracing::error!(user.id = %id, "too many invalidations are pending; this one is not kept for later");
+        }
+        self.near.invalidate(id);
+        let Some(shared) = self.shared.clone() else {
+            return;
+        };
+        if !self.deliver(&*shared, &[invalidation]).await {
+            self.observer.observe(CacheEvent::InvalidationFailed);
+            self.redeliver(shared);
+        }
+    }
+
+    /// Drops what this process keeps of a user whose latest write may or may not have happened.
+    pub(crate) fn forget(&self, id: UserId) {
+        self.near.invalidate(id);
+    }
+
+    async fn deliver(&self, shared: &dyn UserCache, invalidations: &[Invalidation]) -> bool {
+        let delivered = self
+            .runtime
+            .within(self.limit, shared.invalidate_many(invalidations))
+            .await;
+        if !matches!(delivered, Some(Ok(_))) {
+            return false;
+        }
+        for invalidation in invalidations {
+            self.pending.acknowledge(*invalidation);
+        }
+        true
+    }
+
+    /// Delivers what is pending in a task of its own, one at a time, until nothing is.
+    fn redeliver(self: &Arc<Self>, shared: Arc<dyn UserCache>) {
+        if self.redelivering.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = Arc::clone(self);
+        self.runtime.tasks.spawn(Box::pin(async move {
+            let mut pause = Self::FIRST_RETRY;
+            loop {
+                this.runtime.clock.sleep(pause).await;
+                let batch = this.pending.some(Self::BATCH);
+                if batch.is_empty() {
+                    this.redelivering.store(false, Ordering::Release);
+                    // One may have failed between the look and the store.
+                    if this.pending.some(1).is_empty()
+                        || this.redelivering.swap(true, Ordering::AcqRel)
+                    {
+                        return;
+                    }
+                } else if this.deliver(&*shared, &batch).await {
+                    pause = Duration::ZERO;
+                } else {
+                    pause = (pause * 2).clamp(Self::FIRST_RETRY, Self::LAST_RETRY);
+                }
+            }
+        }));
+    }
+}

@@ -1,0 +1,186 @@
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use roster_domain::ports::{BoxError, StoreError, UserRepository};
+use roster_domain::{User, UserId};
+use tokio::sync::Semaphore;
+
+use super::flights::{Lead, Loaded};
+use super::lease_flow::LeaseFlow;
+use super::near_cache::NearCache;
+use super::policy::CachePolicy;
+use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
+
+/// Runs the loads of this process, each in a task of its own: a caller that goes away cancels nothing.
+pub(super) struct Loader {
+    pub(super) users: Arc<dyn UserRepository>,
+    pub(super) near: Arc<NearCache>,
+    pub(super) leases: Option<LeaseFlow>,
+    pub(super) policy: CachePolicy,
+    pub(super) observer: Arc<dyn CacheObserver>,
+    pub(super) runtime: Runtime,
+    /// Bounds the loads that fill nothing: what is left when the shared cache fails.
+    pub(super) unfilled: Semaphore,
+}
+
+/// The rows of one read, by id, and when it began.
+pub(super) struct Rows {
+    pub(super) users: HashMap<UserId, Arc<User>>,
+    /// On the monotonic clock.
+    pub(super) read_at: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the load panicked")]
+struct Panicked;
+
+#[derive(Debug, thiserror::Error)]
+#[error("no load was admitted")]
+struct NotAdmitted;
+
+impl Loader {
+    /// Loads users and ends every lead.
+    pub(super) async fn run(self: Arc<Self>, leads: Vec<Lead>) {
+        match &self.leases {
+            Some(flow) => flow.run(&self, leads).await,
+            None => self.read_store(leads).await,
+        }
+    }
+
+    /// Loads from the store alone; what it says is kept in this process where that is allowed.
+    async fn read_store(&self, leads: Vec<Lead>) {
+        let rows = self.begin(&leads).await;
+        for lead in leads {
+            let result = rows.as_ref().map_err(Arc::clone).map(|rows| {
+                let user = rows.users.get(&lead.id).map(Arc::clone);
+                let ttl = if user.is_some() {
+                    self.policy.l1_ttl
+                } else {
+                    self.policy.absent_ttl
+                };
+                let current = self.near.insert(lead.id, lead.ticket, user.clone(), ttl);
+                if !current {
+                    self.observer.observe(CacheEvent::TicketRefused);
+                }
+                let reason = if lead.strong {
+                    ForwardReason::Request
+                } else {
+                    ForwardReason::Miss
+                };
+                let l1 = self.near.keeps().then_some(TierStatus::Forwarded {
+                    reason,
+                    stored: current,
+                    collapsed: false,
+                });
+                let trace = ReadTrace { l1, l2: None };
+                Loaded {
+                    user,
+                    trace,
+                    read_at: Some(rows.read_at),
+                    current,
+                }
+            });
+            lead.finish(result);
+        }
+    }
+
+    /// Loads from the store without filling the shared cache, a bounded number at once.
+    pub(super) async fn read_unfilled(&self, leads: Vec<(Lead, ForwardReason)>) {
+        if leads.is_empty() {
+            return;
+        }
+        let permit = self.unfilled.acquire().await;
+        for (lead, _) in &leads {
+            lead.begin_read();
+        }
+        let ids: Vec<UserId> = leads.iter().map(|(lead, _)| lead.id).collect();
+        let rows = match permit {
+            Ok(_) => self.read(&ids).await.map_err(Arc::new),
+            Err(_) => Err(Arc::new(StoreError::Unavailable(Box::new(NotAdmitted)))),
+        };
+        for (lead, reason) in leads {
+            let result = rows.as_ref().map_err(Arc::clone).map(|rows| Loaded {
+                user: rows.users.get(&lead.id).map(Arc::clone),
+                trace: Self::forwarded(&lead, reason, false),
+                read_at: Some(rows.read_at),
+                current: self.near.ticket(lead.id).generation() == lead.ticket.generation(),
+            });
+            lead.finish(result);
+        }
+    }
+
+    /// What the tiers did for a load that the shared cache did not answer.
+    pub(super) fn forwarded(lead: &Lead, reason: ForwardReason, stored: bool) -> ReadTrace {
+        let reason = if lead.strong {
+            ForwardReason::Request
+        } else {
+            reason
+        };
+        ReadTrace {
+            l1: None,
+            l2: Some(TierStatus::Forwarded {
+                reason,
+                stored,
+                collapsed: false,
+            }),
+        }
+    }
+
+    /// Reads the rows of these leads; who joins them later asked after the store was.
+    pub(super) async fn begin(&self, leads: &[Lead]) -> Result<Rows, Arc<StoreError>> {
+        for lead in leads {
+            lead.begin_read();
+        }
+        let ids: Vec<UserId> = leads.iter().map(|lead| lead.id).collect();
+        self.read(&ids).await.map_err(Arc::new)
+    }
+
+    /// Reads rows in one call of the repository.
+    pub(super) async fn read(&self, ids: &[UserId]) -> Result<Rows, StoreError> {
+        let read_at = self.runtime.clock.monotonic();
+        // A panic in an adapter must not leave a lease behind.
+        let found = AssertUnwindSafe(self.users.find_many(ids))
+            .catch_unwind()
+            .await;
+        let users = found.unwrap_or_else(|_| Err(StoreError::Unavailable(Box::new(Panicked))))?;
+        let users = users
+            .into_iter()
+            .map(|user| (user.id, Arc::new(user)))
+            .collect();
+        Ok(Rows { users, read_at })
+    }
+}
+
+/// An error of a load that several callers waited for.
+#[derive(Debug)]
+struct Shared(Arc<StoreError>);
+
+impl Shared {
+    fn driver(&self) -> &BoxError {
+        let (StoreError::Unavailable(source) | StoreError::Corrupt(source)) = &*self.0;
+        source
+    }
+}
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.driver().fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.driver().source()
+    }
+}
+
+/// The error of a load, for one of those who waited for it.
+pub(super) fn own(error: Arc<StoreError>) -> StoreError {
+    match &*error {
+        StoreError::Unavailable(_) => StoreError::Unavailable(Box::new(Shared(error))),
+        StoreError::Corrupt(_) => StoreError::Corrupt(Box::new(Shared(error))),
+    }
+}

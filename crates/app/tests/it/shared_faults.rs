@@ -1,0 +1,207 @@
+//! A shared cache that fails: no request does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roster_adapters_memory::MemoryUserCache;
+use roster_app::{CacheEvent, ForwardReason, Freshness, TierStatus};
+use roster_domain::UserId;
+use roster_domain::ports::{
+    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
+    Invalidation, InvalidationSink, Lease, Stamped, UserCache,
+};
+
+use crate::support::{CountedUsers, PausedClock, draft, id, renamed, settle, shared};
+
+/// A cache that can be switched off, or made to hang.
+struct Unsteady {
+    inner: MemoryUserCache,
+    down: AtomicBool,
+    hung: AtomicBool,
+    calls: AtomicU64,
+}
+
+impl Unsteady {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryUserCache::new(PausedClock::new()),
+            down: AtomicBool::new(false),
+            hung: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+        })
+    }
+
+    async fn ask(&self) -> Result<(), CacheError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.hung.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Err(CacheError::TimedOut);
+        }
+        if self.down.load(Ordering::SeqCst) {
+            return Err(CacheError::Unavailable("down".into()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl UserCache for Unsteady {
+    async fn get_many(
+        &self,
+        ns: CacheNamespace,
+        ids: &[UserId],
+    ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
+        self.ask().await?;
+        self.inner.get_many(ns, ids).await
+    }
+
+    async fn acquire_many(
+        &self,
+        ns: CacheNamespace,
+        requests: &[AcquireRequest],
+    ) -> Result<Stamped<Vec<Acquired>>, CacheError> {
+        self.ask().await?;
+        self.inner.acquire_many(ns, requests).await
+    }
+
+    async fn fill_many(
+        &self,
+        ns: CacheNamespace,
+        fills: &[FillRequest],
+    ) -> Result<Vec<FillOutcome>, CacheError> {
+        self.ask().await?;
+        self.inner.fill_many(ns, fills).await
+    }
+
+    async fn release_many(&self, leases: &[Lease]) -> Result<(), CacheError> {
+        self.ask().await?;
+        self.inner.release_many(leases).await
+    }
+
+    async fn invalidate_many(&self, floors: &[Invalidation]) -> Result<Vec<bool>, CacheError> {
+        self.ask().await?;
+        self.inner.invalidate_many(floors).await
+    }
+
+    fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
+        self.inner.subscribe(sink);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_cache_fails_no_request_and_is_left_alone_after_five() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    cache.down.store(true, Ordering::SeqCst);
+    service.create(draft(1)).await.unwrap();
+    for _ in 0..100 {
+        let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+        let bypass = TierStatus::Forwarded {
+            reason: ForwardReason::Bypass,
+            stored: false,
+            collapsed: false,
+        };
+        assert_eq!(answer.trace.l2, Some(bypass));
+    }
+    assert_eq!(cache.calls.load(Ordering::SeqCst), 5);
+    assert_eq!(
+        events.count(|event| matches!(event, CacheEvent::BreakerChanged { open: true })),
+        1
+    );
+    assert!(events.count(|event| matches!(event, CacheEvent::SharedCacheSkipped)) >= 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_comes_back_is_used_within_two_seconds_and_holds_nothing_stale() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    service.get(id(1), Freshness::CACHED).await.unwrap();
+    cache.down.store(true, Ordering::SeqCst);
+    service
+        .update(id(1), renamed("While it was down"), None)
+        .await
+        .unwrap();
+    for _ in 0..10 {
+        assert_eq!(
+            service
+                .get(id(1), Freshness::CACHED)
+                .await
+                .unwrap()
+                .user
+                .name
+                .as_str(),
+            "While it was down"
+        );
+    }
+    assert_eq!(
+        events.count(|event| matches!(event, CacheEvent::InvalidationFailed)),
+        1
+    );
+
+    cache.down.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    settle().await;
+
+    // Another process, which knows nothing of the write, sees no stale value either.
+    let (other, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    assert_eq!(
+        other
+            .get(id(1), Freshness::CACHED)
+            .await
+            .unwrap()
+            .user
+            .name
+            .as_str(),
+        "While it was down"
+    );
+    let reads = users.reads();
+    let again = service.get(id(1), Freshness::CACHED).await.unwrap();
+    assert!(
+        matches!(again.trace.l2, Some(TierStatus::Hit { .. })),
+        "{:?}",
+        again.trace
+    );
+    assert_eq!(users.reads(), reads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_the_cache_acknowledges_this_process_takes_nothing_stale_from_it() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    service.get(id(1), Freshness::CACHED).await.unwrap();
+    cache.down.store(true, Ordering::SeqCst);
+    service.update(id(1), renamed("New"), None).await.unwrap();
+    // Back for reads before anything was delivered.
+    cache.down.store(false, Ordering::SeqCst);
+
+    assert_eq!(
+        service
+            .get(id(1), Freshness::CACHED)
+            .await
+            .unwrap()
+            .user
+            .name
+            .as_str(),
+        "New"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_cache_costs_a_write_its_limit_and_no_more() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(users as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    cache.hung.store(true, Ordering::SeqCst);
+    let before = tokio::time::Instant::now().elapsed();
+    let started = PausedClock::new();
+
+    service.update(id(1), renamed("New"), None).await.unwrap();
+
+    let took = roster_domain::ports::Clock::monotonic(&*started);
+    assert!(took <= Duration::from_millis(21), "{took:?} {before:?}");
+}

@@ -1,0 +1,300 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roster_adapters_memory::{MemoryStore, MemoryUsers, SequentialIds, TokioSpawner};
+use roster_app::{
+    CacheEvent, CacheObserver, CachePolicy, Caches, Runtime, SharedCache, UserDraft, UserService,
+};
+use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
+use roster_domain::ports::{
+    CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, MockChangeLog, SeenBytes,
+    Stamped, StoreError, UserCache, UserRepository, WriteError, Written,
+};
+use roster_domain::{
+    Email, JsonObject, NewUser, ProfilePatch, Timestamp, User, UserId, UserPatch, UserReplacement,
+    UserSummary, UserVersion,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub(crate) const NAMESPACE: CacheNamespace = CacheNamespace {
+    database: 1,
+    epoch: 2,
+};
+
+/// The clock of tokio's test runtime: with `start_paused` it moves when everybody waits.
+pub(crate) struct PausedClock(Instant);
+
+impl PausedClock {
+    #[expect(clippy::disallowed_methods, reason = "this is a clock")]
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Instant::now()))
+    }
+}
+
+#[async_trait]
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH.plus(self.monotonic())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+pub(crate) fn runtime() -> Runtime {
+    Runtime {
+        clock: PausedClock::new(),
+        ids: Arc::new(SequentialIds::default()),
+        tasks: Arc::new(TokioSpawner),
+    }
+}
+
+/// Remembers what it was told.
+#[derive(Default)]
+pub(crate) struct Events(Mutex<Vec<CacheEvent>>);
+
+impl Events {
+    pub(crate) fn count(&self, matches: impl Fn(&CacheEvent) -> bool) -> usize {
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| matches(event))
+            .count()
+    }
+}
+
+impl CacheObserver for Events {
+    fn observe(&self, event: CacheEvent) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+pub(crate) fn id(n: u128) -> UserId {
+    UserId::new(Uuid::from_u128(n))
+}
+
+pub(crate) fn user(n: u128, version: u64) -> User {
+    User {
+        id: id(n),
+        email: format!("user-{n}@example.com").parse().unwrap(),
+        name: format!("User {n}").parse().unwrap(),
+        is_active: true,
+        locale: None,
+        avatar_url: None,
+        metadata: JsonObject::empty(),
+        version: UserVersion::new(version),
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+pub(crate) fn draft(n: u128) -> UserDraft {
+    let user = user(n, 1);
+    UserDraft {
+        id: Some(user.id),
+        email: user.email,
+        name: user.name,
+        locale: None,
+        avatar_url: None,
+        metadata: user.metadata,
+    }
+}
+
+pub(crate) fn renamed(name: &str) -> UserPatch {
+    UserPatch {
+        profile: ProfilePatch {
+            name: Some(name.parse().unwrap()),
+            ..ProfilePatch::default()
+        },
+        ..UserPatch::default()
+    }
+}
+
+pub(crate) fn stamped<T>(reply: T) -> Stamped<T> {
+    Stamped {
+        connection: ConnectionEpoch::UNTRACKED,
+        reply,
+    }
+}
+
+pub(crate) fn seen(bytes: &[u8]) -> SeenBytes {
+    SeenBytes(bytes.into())
+}
+
+pub(crate) fn value(user: User) -> CacheLookup {
+    let expires_at = Timestamp::UNIX_EPOCH.plus(Duration::from_secs(3_000));
+    CacheLookup::Value {
+        user: Arc::new(user),
+        expires_at,
+        seen: seen(b"value"),
+    }
+}
+
+pub(crate) fn unavailable() -> StoreError {
+    StoreError::Unavailable("gone".into())
+}
+
+pub(crate) fn change_log() -> Arc<dyn ChangeLog> {
+    let mut log = MockChangeLog::new();
+    log.expect_namespace().returning(|| Ok(NAMESPACE));
+    Arc::new(log)
+}
+
+pub(crate) fn shared(
+    users: Arc<dyn UserRepository>,
+    cache: Arc<dyn UserCache>,
+) -> (UserService, Arc<Events>) {
+    let events = Arc::new(Events::default());
+    let caches = Caches::Shared(SharedCache {
+        cache,
+        change_log: change_log(),
+    });
+    let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
+    (
+        UserService::new(users, caches, CachePolicy::default(), observer, runtime()),
+        events,
+    )
+}
+
+pub(crate) fn embedded(users: Arc<dyn UserRepository>) -> (UserService, Arc<Events>) {
+    let events = Arc::new(Events::default());
+    let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
+    (
+        UserService::new(
+            users,
+            Caches::Embedded,
+            CachePolicy::default(),
+            observer,
+            runtime(),
+        ),
+        events,
+    )
+}
+
+/// Users in memory whose reads are counted, and can be held and let go.
+pub(crate) struct CountedUsers {
+    inner: MemoryUsers,
+    reads: AtomicU64,
+    gate: tokio::sync::Semaphore,
+    pub(crate) held: Mutex<bool>,
+}
+
+impl CountedUsers {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryUsers::new(MemoryStore::default()),
+            reads: AtomicU64::new(0),
+            gate: tokio::sync::Semaphore::new(0),
+            held: Mutex::new(false),
+        })
+    }
+
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// From now on reads stop after they have read, until they are let go.
+    pub(crate) fn hold(&self) {
+        *self.held.lock().unwrap() = true;
+    }
+
+    pub(crate) fn let_go(&self) {
+        *self.held.lock().unwrap() = false;
+        self.gate.add_permits(1_000);
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl UserRepository for CountedUsers {
+    async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let found = self.inner.find_many(ids).await;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let held = *self.held.lock().unwrap();
+        if held {
+            self.gate.acquire().await.unwrap().forget();
+        }
+        found
+    }
+
+    async fn list(
+        &self,
+        filter: &UserFilter,
+        page: &PageRequest,
+    ) -> Result<Slice<UserSummary>, StoreError> {
+        self.inner.list(filter, page).await
+    }
+
+    async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {
+        self.inner.count(filter, counting).await
+    }
+
+    async fn find_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
+        self.inner.find_id_by_email(email).await
+    }
+
+    async fn insert(&self, user: &NewUser) -> Result<User, WriteError> {
+        self.inner.insert(user).await
+    }
+
+    async fn patch(
+        &self,
+        id: UserId,
+        patch: &ProfilePatch,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
+        self.inner.patch(id, patch, expected, at).await
+    }
+
+    async fn replace(
+        &self,
+        replacement: &UserReplacement,
+        at: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
+        self.inner.replace(replacement, at).await
+    }
+
+    async fn soft_delete(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, WriteError> {
+        self.inner.soft_delete(id, expected, at).await
+    }
+
+    async fn restore(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<User>, WriteError> {
+        self.inner.restore(id, expected, at).await
+    }
+
+    async fn purge(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, WriteError> {
+        self.inner.purge(id, expected, at).await
+    }
+}
+
+/// Lets every task that can run do so.
+pub(crate) async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
