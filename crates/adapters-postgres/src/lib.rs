@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The repositories of the domain on PostgreSQL and on what speaks it.
+//!
+//! Every statement is checked when it is compiled, names its columns, and is one round trip
+//! unless its function says why not. No type of the driver leaves this crate.
+
+mod error;
+mod pool;
+mod retry;
+
+mod user_row;
+
+mod user_list;
+mod user_reads;
+mod user_removal;
+mod user_replacement;
+mod user_repository;
+mod user_writes;
+
+mod change_log;
+mod readiness;
+
+mod migrator;
+
+pub use change_log::PostgresChangeLog;
+pub use migrator::{
+    MigrateError, MigrationReport, MigrationStatus, migrate, migration_status, revert,
+};
+pub use pool::{InvalidSettings, PostgresPool, PostgresSettings, connect};
+pub use readiness::PostgresReadiness;
+pub use user_repository::PostgresUsers;

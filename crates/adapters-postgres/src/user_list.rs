@@ -1,0 +1,211 @@
+//! Pages of users and their number. One statement for each filter, direction and kind of
+//! start: a filter in a parameter would keep the planner from its partial index, and a start
+//! that may be NULL would keep the row comparison out of the index condition.
+
+use roster_domain::pagination::{ActiveFilter, Order, PageRequest, Slice, Start, UserFilter};
+use roster_domain::ports::StoreError;
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
+
+use crate::user_row::{SummaryRow, moment};
+
+macro_rules! statements {
+    ($module:ident, $index:literal, $filter:literal) => {
+        mod $module {
+            use super::*;
+
+            pub(super) async fn skip_descending(
+                connection: &mut PgConnection,
+                skipped: i64,
+                limit: i64,
+            ) -> sqlx::Result<Vec<SummaryRow>> {
+                sqlx::query_as!(
+                    SummaryRow,
+                    "SELECT id, name, email, created_at FROM users WHERE "
+                        + $filter
+                        + " ORDER BY created_at DESC, id DESC OFFSET $1 LIMIT $2",
+                    skipped,
+                    limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+
+            pub(super) async fn skip_ascending(
+                connection: &mut PgConnection,
+                skipped: i64,
+                limit: i64,
+            ) -> sqlx::Result<Vec<SummaryRow>> {
+                sqlx::query_as!(
+                    SummaryRow,
+                    "SELECT id, name, email, created_at FROM users WHERE "
+                        + $filter
+                        + " ORDER BY created_at ASC, id ASC OFFSET $1 LIMIT $2",
+                    skipped,
+                    limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+
+            pub(super) async fn seek_descending(
+                connection: &mut PgConnection,
+                (at, id): (OffsetDateTime, Uuid),
+                limit: i64,
+            ) -> sqlx::Result<Vec<SummaryRow>> {
+                sqlx::query_as!(
+                    SummaryRow,
+                    "SELECT id, name, email, created_at FROM users WHERE "
+                        + $filter
+                        + " AND (created_at, id) < ($1, $2)"
+                        + " ORDER BY created_at DESC, id DESC LIMIT $3",
+                    at,
+                    id,
+                    limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+
+            pub(super) async fn seek_ascending(
+                connection: &mut PgConnection,
+                (at, id): (OffsetDateTime, Uuid),
+                limit: i64,
+            ) -> sqlx::Result<Vec<SummaryRow>> {
+                sqlx::query_as!(
+                    SummaryRow,
+                    "SELECT id, name, email, created_at FROM users WHERE "
+                        + $filter
+                        + " AND (created_at, id) > ($1, $2)"
+                        + " ORDER BY created_at ASC, id ASC LIMIT $3",
+                    at,
+                    id,
+                    limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+
+            pub(super) async fn count(connection: &mut PgConnection) -> sqlx::Result<i64> {
+                sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE "# + $filter)
+                    .fetch_one(connection)
+                    .await
+            }
+
+            pub(super) const INDEX: &str = $index;
+        }
+    };
+}
+
+statements!(active, "users_active", "is_active AND deleted_at IS NULL");
+statements!(
+    inactive,
+    "users_inactive",
+    "NOT is_active AND deleted_at IS NULL"
+);
+statements!(any, "users_any", "deleted_at IS NULL");
+
+/// The rows of a page and one more, in the direction that [`direction`] names.
+pub(crate) async fn rows(
+    connection: &mut PgConnection,
+    filter: &UserFilter,
+    page: &PageRequest,
+) -> sqlx::Result<Vec<SummaryRow>> {
+    use ActiveFilter::{Active, Any, Inactive};
+    use Order::{Ascending, Descending};
+
+    let limit = i64::from(page.size.get()) + 1;
+    let from = match page.start {
+        Start::First => From::Row(0),
+        Start::Offset(offset) => From::Row(i64::from(offset.get())),
+        Start::After(at, id) | Start::Before(at, id) => From::Place((moment(at), id)),
+    };
+    let direction = direction(page);
+    match (filter.active, from, direction) {
+        (Active, From::Row(n), Descending) => active::skip_descending(connection, n, limit).await,
+        (Active, From::Row(n), Ascending) => active::skip_ascending(connection, n, limit).await,
+        (Active, From::Place(p), Descending) => active::seek_descending(connection, p, limit).await,
+        (Active, From::Place(p), Ascending) => active::seek_ascending(connection, p, limit).await,
+        (Inactive, From::Row(n), Descending) => {
+            inactive::skip_descending(connection, n, limit).await
+        }
+        (Inactive, From::Row(n), Ascending) => inactive::skip_ascending(connection, n, limit).await,
+        (Inactive, From::Place(p), Descending) => {
+            inactive::seek_descending(connection, p, limit).await
+        }
+        (Inactive, From::Place(p), Ascending) => {
+            inactive::seek_ascending(connection, p, limit).await
+        }
+        (Any, From::Row(n), Descending) => any::skip_descending(connection, n, limit).await,
+        (Any, From::Row(n), Ascending) => any::skip_ascending(connection, n, limit).await,
+        (Any, From::Place(p), Descending) => any::seek_descending(connection, p, limit).await,
+        (Any, From::Place(p), Ascending) => any::seek_ascending(connection, p, limit).await,
+    }
+}
+
+/// How many users match, one by one.
+pub(crate) async fn count_exactly(
+    connection: &mut PgConnection,
+    filter: &UserFilter,
+) -> sqlx::Result<i64> {
+    match filter.active {
+        ActiveFilter::Active => active::count(connection).await,
+        ActiveFilter::Inactive => inactive::count(connection).await,
+        ActiveFilter::Any => any::count(connection).await,
+    }
+}
+
+/// How many rows the filter's partial index had when it was last analysed; `None` when it
+/// never was, or when it had none then, which is how older servers say never.
+pub(crate) async fn count_from_statistics(
+    connection: &mut PgConnection,
+    filter: &UserFilter,
+) -> sqlx::Result<Option<i64>> {
+    let index = match filter.active {
+        ActiveFilter::Active => active::INDEX,
+        ActiveFilter::Inactive => inactive::INDEX,
+        ActiveFilter::Any => any::INDEX,
+    };
+    let rows = sqlx::query_scalar!(
+        r#"SELECT reltuples::bigint AS "rows!"
+           FROM pg_catalog.pg_class
+           WHERE oid = to_regclass($1) AND reltuples > 0"#,
+        index
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(rows)
+}
+
+enum From {
+    Row(i64),
+    Place((OffsetDateTime, Uuid)),
+}
+
+/// The direction of reading: a page that ends before a place is read away from that place.
+pub(crate) fn direction(page: &PageRequest) -> Order {
+    match (page.start, page.order) {
+        (Start::Before(..), Order::Descending) => Order::Ascending,
+        (Start::Before(..), Order::Ascending) => Order::Descending,
+        (_, order) => order,
+    }
+}
+
+/// The slice out of rows that were read one further than the page, in [`direction`].
+pub(crate) fn slice<R, T>(mut rows: Vec<R>, page: &PageRequest) -> Result<Slice<T>, StoreError>
+where
+    T: TryFrom<R, Error = StoreError>,
+{
+    let size = usize::from(page.size.get());
+    let more = rows.len() > size;
+    rows.truncate(size);
+    let mut items = rows
+        .into_iter()
+        .map(T::try_from)
+        .collect::<Result<Vec<_>, _>>()?;
+    if matches!(page.start, Start::Before(..)) {
+        items.reverse();
+    }
+    Ok(Slice { items, more })
+}

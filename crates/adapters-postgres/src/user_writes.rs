@@ -1,0 +1,146 @@
+//! Inserting and patching users: each write and its row of the change log in one statement.
+
+use roster_domain::{NewUser, ProfilePatch, Timestamp, UserId, UserVersion};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
+
+use crate::user_row::{UserRow, moment, version_parameter};
+
+/// Whether the user was stored; not when the id was purged.
+///
+/// A purge that commits while this waits for its id is not in this statement's snapshot; the
+/// row of the log that it leaves at the first version makes the insert fail on
+/// `user_changes_pkey`.
+pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "WITH inserted AS (
+             INSERT INTO users (id, email, name, is_active, locale, avatar_url, metadata,
+                                version, created_at, updated_at, deleted_at)
+             SELECT $1::uuid, $2::text, $3::text, $4::boolean, $5::text, $6::text, $7::text,
+                    $8::bigint, $9::timestamptz, $9::timestamptz, NULL
+             WHERE NOT EXISTS (SELECT 1 FROM purged_users WHERE id = $1)
+             RETURNING id, version, created_at
+         ), claimed AS (
+             INSERT INTO user_emails (email, user_id)
+             SELECT $10::text, id FROM inserted
+         ), counted AS (
+             INSERT INTO user_stats (user_id, notifications, unread, activities,
+                                     last_activity_at)
+             SELECT id, 0, 0, 0, NULL FROM inserted
+         )
+         INSERT INTO user_changes (user_id, version, changed_at, applied_to)
+         SELECT id, version, created_at, NULL FROM inserted",
+        user.id.get(),
+        user.email.as_str(),
+        user.name.as_str(),
+        user.is_active,
+        user.locale.as_ref().map(|locale| locale.as_str()),
+        user.avatar_url.as_ref().map(|url| url.as_str()),
+        user.metadata.as_str(),
+        version_parameter(UserVersion::FIRST),
+        moment(user.created_at),
+        user.email.normalized(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// A row as it is after a write, and whether the write changed it.
+#[derive(Debug)]
+pub(crate) struct WrittenRow {
+    pub(crate) id: Uuid,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) is_active: bool,
+    pub(crate) locale: Option<String>,
+    pub(crate) avatar_url: Option<String>,
+    pub(crate) metadata: String,
+    pub(crate) version: i64,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) changed: bool,
+}
+
+impl WrittenRow {
+    pub(crate) fn into_user(self) -> UserRow {
+        UserRow {
+            id: self.id,
+            email: self.email,
+            name: self.name,
+            is_active: self.is_active,
+            locale: self.locale,
+            avatar_url: self.avatar_url,
+            metadata: self.metadata,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// The row after the patch; the row as it was when nothing differs or `expected` is not its
+/// version; nothing when there is no such user.
+///
+/// The row is locked before it is compared: an UPDATE alone would compare with the newest row
+/// and answer with the one of its snapshot when another write came between.
+pub(crate) async fn patch(
+    connection: &mut PgConnection,
+    id: UserId,
+    patch: &ProfilePatch,
+    expected: Option<UserVersion>,
+    at: Timestamp,
+) -> sqlx::Result<Option<WrittenRow>> {
+    sqlx::query_as!(
+        WrittenRow,
+        r#"WITH target AS MATERIALIZED (
+               SELECT id, email, name, is_active, locale, avatar_url, metadata, version,
+                      created_at, updated_at
+               FROM users
+               WHERE id = $1 AND deleted_at IS NULL
+               FOR UPDATE
+           ), wanted AS MATERIALIZED (
+               SELECT id, version,
+                      COALESCE($2::text, name) AS name,
+                      COALESCE($3::boolean, is_active) AS is_active,
+                      CASE WHEN $4::boolean THEN locale ELSE $5::text END AS locale,
+                      CASE WHEN $6::boolean THEN avatar_url ELSE $7::text END AS avatar_url
+               FROM target
+               WHERE $8::bigint IS NULL OR version = $8
+           ), changed AS (
+               UPDATE users u
+               SET name = w.name, is_active = w.is_active, locale = w.locale,
+                   avatar_url = w.avatar_url, version = u.version + 1, updated_at = $9
+               FROM wanted w
+               WHERE u.id = $1 AND u.id = w.id
+                 AND (u.name, u.is_active, u.locale, u.avatar_url)
+                     IS DISTINCT FROM (w.name, w.is_active, w.locale, w.avatar_url)
+               RETURNING u.id, u.email, u.name, u.is_active, u.locale, u.avatar_url, u.metadata,
+                         u.version, u.created_at, u.updated_at
+           ), logged AS (
+               INSERT INTO user_changes (user_id, version, changed_at, applied_to)
+               SELECT id, version, updated_at, NULL FROM changed
+           )
+           SELECT id AS "id!", email AS "email!", name AS "name!", is_active AS "is_active!",
+                  locale, avatar_url, metadata AS "metadata!", version AS "version!",
+                  created_at AS "created_at!", updated_at AS "updated_at!", true AS "changed!"
+           FROM changed
+           UNION ALL
+           SELECT id, email, name, is_active, locale, avatar_url, metadata, version,
+                  created_at, updated_at, false
+           FROM target
+           WHERE NOT EXISTS (SELECT 1 FROM changed)"#,
+        id.get(),
+        patch.name.as_ref().map(|name| name.as_str()),
+        patch.is_active,
+        patch.locale.is_keep(),
+        patch.locale.value().map(|locale| locale.as_str()),
+        patch.avatar_url.is_keep(),
+        patch.avatar_url.value().map(|url| url.as_str()),
+        expected.map(version_parameter),
+        moment(at),
+    )
+    .fetch_optional(connection)
+    .await
+}
