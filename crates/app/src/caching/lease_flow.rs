@@ -107,7 +107,11 @@ impl LeaseFlow {
                     )
                     .await;
             };
-            loader.runtime.clock.sleep(next - waited).await;
+            loader
+                .runtime
+                .clock
+                .sleep(next.saturating_sub(waited))
+                .await;
         }
     }
 
@@ -138,7 +142,7 @@ impl LeaseFlow {
                     .push((open.lead, Stored::Version(user.version)));
             }
             CacheLookup::Absent { .. } if open.lead.strong => {
-                sorted.compare.push((open.lead, Stored::Absence))
+                sorted.compare.push((open.lead, Stored::Absence));
             }
             CacheLookup::Value {
                 user, expires_at, ..
@@ -147,7 +151,7 @@ impl LeaseFlow {
                 answer(open.lead, Some(user), ttl);
             }
             CacheLookup::Absent { floor, .. } if floor >= least => {
-                answer(open.lead, None, Duration::ZERO)
+                answer(open.lead, None, Duration::ZERO);
             }
             CacheLookup::Value { seen, .. } | CacheLookup::Absent { seen, .. } => {
                 open.unusable = Some(seen);

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::caching::test_users::{id, user};
 
-    const HOUR: Duration = Duration::from_secs(3_600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn cache(clock: &Arc<ManualClock>) -> NearCache {
         NearCache::new(Some(1 << 20), Arc::clone(clock) as Arc<dyn Clock>)

@@ -50,15 +50,15 @@ pub struct CachePolicy {
 impl Default for CachePolicy {
     fn default() -> Self {
         Self {
-            value_ttl: Duration::from_secs(3_600),
+            value_ttl: Duration::from_hours(1),
             absent_ttl: Duration::from_secs(30),
             lease_ttl: Duration::from_secs(2),
             lease_wait: Duration::from_millis(50),
             unfilled_loads: 16,
             invalidate_limit: Duration::from_millis(20),
             l1_octets: 64 * 1024 * 1024,
-            l1_ttl: Duration::from_secs(3_600),
-            change_log_retention: Duration::from_secs(120),
+            l1_ttl: Duration::from_hours(1),
+            change_log_retention: Duration::from_mins(2),
         }
     }
 }

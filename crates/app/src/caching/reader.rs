@@ -98,6 +98,13 @@ pub(crate) struct Reader {
     runtime: Runtime,
 }
 
+/// What the cache in this process says.
+enum Near {
+    Unknown,
+    Absent,
+    User(Answer),
+}
+
 /// What becomes of a load for one of its callers.
 enum Verdict {
     Take(Option<Answer>),
@@ -114,9 +121,10 @@ impl Reader {
         id: UserId,
         freshness: Freshness,
     ) -> Result<Option<Answer>, UserError> {
-        match self.near_hit(id, freshness) {
-            Some(answer) => Ok(answer),
-            None => Ok(self.load(vec![id], freshness).await?.remove(&id).flatten()),
+        match self.look_near(id, freshness) {
+            Near::User(answer) => Ok(Some(answer)),
+            Near::Absent => Ok(None),
+            Near::Unknown => Ok(self.load(vec![id], freshness).await?.remove(&id).flatten()),
         }
     }
 
@@ -130,11 +138,15 @@ impl Reader {
         let mut missing = Vec::new();
         for id in ids {
             if !answers.contains_key(id) {
-                let hit = self.near_hit(*id, freshness);
-                if hit.is_none() {
-                    missing.push(*id);
-                }
-                answers.insert(*id, hit.flatten());
+                let answer = match self.look_near(*id, freshness) {
+                    Near::User(answer) => Some(answer),
+                    Near::Absent => None,
+                    Near::Unknown => {
+                        missing.push(*id);
+                        None
+                    }
+                };
+                answers.insert(*id, answer);
             }
         }
         if !missing.is_empty() {
@@ -146,32 +158,30 @@ impl Reader {
             .collect())
     }
 
-    /// What the cache in this process says; `None` when it cannot say anything.
-    fn near_hit(&self, id: UserId, freshness: Freshness) -> Option<Option<Answer>> {
+    /// What the cache in this process says.
+    fn look_near(&self, id: UserId, freshness: Freshness) -> Near {
         if freshness.strong {
-            return None;
+            return Near::Unknown;
         }
-        let (user, ttl) = self.near.get(id)?;
-        let answer = match user {
-            Some(user) if user.version < freshness.min_version => return None,
-            Some(user) => {
+        match self.near.get(id) {
+            Some((Some(user), ttl)) if user.version >= freshness.min_version => {
                 self.observer.observe(CacheEvent::Answered(Tier::L1));
                 let trace = ReadTrace {
                     l1: Some(TierStatus::Hit { ttl }),
                     l2: None,
                 };
-                Some(Answer {
+                Near::User(Answer {
                     user,
                     bound: StalenessBound::Proven(Duration::ZERO),
                     trace,
                 })
             }
-            None => {
+            Some((None, _)) => {
                 self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
-                None
+                Near::Absent
             }
-        };
-        Some(answer)
+            Some(_) | None => Near::Unknown,
+        }
     }
 
     /// Loads users, each at most once at a time in this process.

@@ -131,7 +131,6 @@ impl UserService {
             let result = write.await;
             match &result {
                 Ok((_, Some(floor))) => invalidator.invalidate(id, *floor).await,
-                Ok((_, None)) => {}
                 Err(UserError::Store(StoreError::Unavailable(_))) => {
                     // It may have happened: a forced read a little later corrects the caches.
                     invalidator.forget(id);
@@ -146,7 +145,7 @@ impl UserService {
                     let _ = sender.send(result.map(|(value, _)| value));
                     return settle.await;
                 }
-                Err(_) => {}
+                Ok((_, None)) | Err(_) => {}
             }
             // The caller may have gone away.
             let _ = sender.send(result.map(|(value, _)| value));

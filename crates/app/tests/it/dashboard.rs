@@ -10,7 +10,8 @@ use roster_app::{
 };
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::{
-    ActivityRepository, CreatedNotification, NotificationRepository, StatsRepository, StoreError,
+    ActivityRepository, Clock, CreatedNotification, NotificationRepository, StatsRepository,
+    StoreError,
 };
 use roster_domain::{
     Activity, ActivityFilter, MarkRead, Marked, NewActivity, NewNotification, Notification,
@@ -18,7 +19,7 @@ use roster_domain::{
     UserStats,
 };
 
-use crate::support::{draft, embedded, id, runtime, unavailable};
+use crate::support::{PausedClock, draft, embedded, id, runtime, unavailable};
 
 /// What a section's store does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,14 +236,14 @@ async fn a_section_that_was_not_asked_for_is_not_read() {
 #[tokio::test(start_paused = true)]
 async fn an_absent_user_is_said_at_once() {
     let service = dashboard(Fault::Slow(500), Fault::Slow(500), Fault::Slow(500)).await;
-    let started = tokio::time::Instant::now();
+    let started = PausedClock::new();
 
     let refusal = service.get(id(2), EVERYTHING).await.unwrap_err();
 
     assert!(matches!(refusal, UserError::NotFound), "{refusal:?}");
     assert!(
-        started.elapsed() <= Duration::from_millis(2),
+        started.monotonic() <= Duration::from_millis(2),
         "{:?}",
-        started.elapsed()
+        started.monotonic()
     );
 }

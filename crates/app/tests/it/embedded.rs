@@ -32,7 +32,7 @@ async fn the_second_read_touches_no_repository() {
         (Some(loaded), None, CURRENT)
     );
     assert!(
-        matches!(second.trace.l1, Some(TierStatus::Hit { ttl }) if ttl <= Duration::from_secs(3_600))
+        matches!(second.trace.l1, Some(TierStatus::Hit { ttl }) if ttl <= Duration::from_hours(1))
     );
     assert_eq!((users.reads(), second.bound), (1, CURRENT));
     assert_eq!(

@@ -1,5 +1,7 @@
 //! The use cases over mocks, for order and number of port calls, and over memory, for behaviour.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must end")]
+
 mod support;
 
 mod dashboard;

@@ -131,7 +131,7 @@ pub(crate) fn seen(bytes: &[u8]) -> SeenBytes {
 }
 
 pub(crate) fn value(user: User) -> CacheLookup {
-    let expires_at = Timestamp::UNIX_EPOCH.plus(Duration::from_secs(3_000));
+    let expires_at = Timestamp::UNIX_EPOCH.plus(Duration::from_mins(50));
     CacheLookup::Value {
         user: Arc::new(user),
         expires_at,
