@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roster_domain::ports::{BoxError, Readiness};
+use tokio::time::timeout;
+
+use crate::SqliteStore;
+
+/// [`Readiness`] of a SQLite file: it can be read, and writes are taken.
+#[derive(Clone, Debug)]
+pub struct SqliteReadiness {
+    store: SqliteStore,
+}
+
+/// How long the file may take to answer.
+const LIMIT: Duration = Duration::from_secs(1);
+
+impl SqliteReadiness {
+    /// The readiness of a store.
+    pub fn new(store: &SqliteStore) -> Self {
+        Self {
+            store: store.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl Readiness for SqliteReadiness {
+    async fn check(&self) -> Result<(), BoxError> {
+        if !self.store.is_writable() {
+            return Err("the database takes no writes any more".into());
+        }
+        // A row of the file itself: a constant would be answered without reading it.
+        timeout(
+            LIMIT,
+            sqlx::query_scalar!("SELECT version FROM users LIMIT 1")
+                .fetch_optional(self.store.readers()),
+        )
+        .await??;
+        Ok(())
+    }
+}
