@@ -1,0 +1,168 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use roster_domain::ports::CacheError;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use self::supervisor::Supervisor;
+use crate::observer::{RedisEvent, RedisObserver};
+use crate::{RedisSettings, RedisSettingsError};
+
+mod dialer;
+mod supervisor;
+
+/// The connection that all calls share, and the task that keeps it alive.
+///
+/// While there is none, a call fails at once: a request must not wait for Redis to come back.
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+    supervisor: JoinHandle<()>,
+}
+
+/// What calls and the supervisor share.
+struct Shared {
+    link: RwLock<Option<Link>>,
+    observer: Arc<dyn RedisObserver>,
+}
+
+/// One life of the connection.
+#[derive(Clone)]
+pub(crate) struct Link {
+    multiplexed: MultiplexedConnection,
+    /// Keys of several slots cannot be named in one command.
+    pub(crate) is_cluster: bool,
+    signals: Arc<Signals>,
+}
+
+/// What a call or the driver noticed about one life of the connection.
+#[derive(Default)]
+struct Signals {
+    /// It is over.
+    over: Notify,
+    /// It did not answer in time; a heartbeat should tell soon.
+    doubted: Notify,
+}
+
+/// There is no connection just now.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no connection to Redis")]
+pub(crate) struct NotConnected;
+
+impl Connection {
+    /// Starts connecting, and waits for nothing.
+    pub(crate) fn start(
+        settings: &RedisSettings,
+        observer: Arc<dyn RedisObserver>,
+    ) -> Result<Arc<Self>, RedisSettingsError> {
+        let info = settings.connection_info()?;
+        let runtime = Handle::try_current().map_err(|_| RedisSettingsError::NoRuntime)?;
+        let shared = Arc::new(Shared {
+            link: RwLock::new(None),
+            observer,
+        });
+        let supervisor = Supervisor::new(info, settings, Arc::clone(&shared))?;
+        Ok(Arc::new(Self {
+            shared,
+            supervisor: runtime.spawn(supervisor.run()),
+        }))
+    }
+
+    /// Whether calls are sent, rather than refused.
+    pub(crate) fn is_up(&self) -> bool {
+        self.shared.link().is_some()
+    }
+
+    /// Tells an event to whoever counts.
+    pub(crate) fn observe(&self, event: RedisEvent) {
+        self.shared.observer.observe(event);
+    }
+
+    /// Runs one call within a limit.
+    ///
+    /// A call that runs out of time is given up here, and its reply, when it comes after all, is
+    /// dropped by the connection: replies are matched by order, so nobody else gets it.
+    pub(crate) async fn run<T, F>(
+        &self,
+        limit: Duration,
+        call: impl FnOnce(Link) -> F,
+    ) -> Result<T, CacheError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let Some(link) = self.shared.link() else {
+            return Err(CacheError::Unavailable(Box::new(NotConnected)));
+        };
+        let signals = Arc::clone(&link.signals);
+        match tokio::time::timeout(limit, call(link)).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(error)) => {
+                if ends_connection(&error) {
+                    signals.over.notify_one();
+                }
+                Err(CacheError::Unavailable(Box::new(error)))
+            }
+            Err(_) => {
+                signals.doubted.notify_one();
+                self.observe(RedisEvent::TimedOut);
+                Err(CacheError::TimedOut)
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.supervisor.abort();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("is_up", &self.is_up())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn link(&self) -> Option<Link> {
+        self.link
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set_link(&self, link: Option<Link>) {
+        *self.link.write().unwrap_or_else(PoisonError::into_inner) = link;
+    }
+}
+
+impl Link {
+    /// Sends one command; an error that the server replies is an error here.
+    pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.multiplexed
+            .send_packed_command(command)
+            .await?
+            .extract_error()
+    }
+
+    /// Sends all commands at once; an error that the server replies to one of them is its reply.
+    pub(crate) async fn send_all(&mut self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        self.multiplexed
+            .send_packed_commands(commands, 0, commands.len())
+            .await
+    }
+}
+
+/// Whether only another connection can help: it broke, or the server became a replica, from
+/// which nothing may be read either.
+fn ends_connection(error: &RedisError) -> bool {
+    error.is_unrecoverable_error()
+        || error.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+}

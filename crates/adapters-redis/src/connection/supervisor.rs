@@ -1,0 +1,153 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::ConnectionInfo;
+use tokio::time::{sleep, timeout};
+
+use super::dialer::{DialError, Dialer};
+use super::{Link, Shared};
+use crate::observer::RedisEvent;
+use crate::{RedisSettings, RedisSettingsError};
+
+/// Missed signs of life in a row that end a connection.
+const MISSES: u32 = 2;
+
+/// Keeps one connection: makes it, watches it, makes the next; for ever.
+pub(super) struct Supervisor {
+    dialer: Dialer,
+    address: String,
+    shared: Arc<Shared>,
+    heartbeat_interval: Duration,
+    heartbeat_timeout: Duration,
+    reconnect_min: Duration,
+    reconnect_max: Duration,
+}
+
+/// Why a connection was given up.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("the connection broke, or its server became a replica")]
+    Broken,
+    #[error("the server gave no sign of life")]
+    Silent,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        info: ConnectionInfo,
+        settings: &RedisSettings,
+        shared: Arc<Shared>,
+    ) -> Result<Self, RedisSettingsError> {
+        let dialer = Dialer::new(info, settings.connect_timeout)?;
+        Ok(Self {
+            address: dialer.address(),
+            dialer,
+            shared,
+            heartbeat_interval: settings.heartbeat_interval,
+            heartbeat_timeout: settings.heartbeat_timeout,
+            reconnect_min: settings.reconnect_min,
+            reconnect_max: settings.reconnect_max.max(settings.reconnect_min),
+        })
+    }
+
+    pub(super) async fn run(self) {
+        let mut first = true;
+        loop {
+            let link = self.connect(first).await;
+            first = false;
+            self.shared.set_link(Some(link.clone()));
+            self.shared.observer.observe(RedisEvent::Connected);
+            let lost = self.watch(link).await;
+            self.shared.set_link(None);
+            self.shared.observer.observe(RedisEvent::Disconnected);
+            tracing::warn!(
+                redis.address = %self.address,
+                error = &lost as &dyn Error,
+                "lost the connection to Redis; going on without the shared cache"
+            );
+        }
+    }
+
+    /// Tries until it works. The loss was logged before, so only the first attempt of all and
+    /// the success are.
+    async fn connect(&self, first: bool) -> Link {
+        let mut attempts = 0_u32;
+        loop {
+            if attempts > 0 || !first {
+                sleep(self.pause(attempts)).await;
+            }
+            match self.dialer.dial().await {
+                Ok(link) => {
+                    tracing::info!(
+                        redis.address = %self.address,
+                        redis.failed_attempts = attempts,
+                        "connected to Redis"
+                    );
+                    return link;
+                }
+                Err(error) => {
+                    self.shared.observer.observe(RedisEvent::ConnectFailed);
+                    self.tell_failure(&error, first && attempts == 0);
+                }
+            }
+            attempts = attempts.saturating_add(1);
+        }
+    }
+
+    fn tell_failure(&self, error: &DialError, first: bool) {
+        let chain = error as &dyn Error;
+        if first {
+            tracing::warn!(
+                redis.address = %self.address,
+                error = chain,
+                "cannot connect to Redis; going on without the shared cache"
+            );
+        } else {
+            tracing::debug!(
+                redis.address = %self.address,
+                error = chain,
+                "still cannot connect to Redis"
+            );
+        }
+    }
+
+    /// Exponential, and spread over its upper half, so that many nodes do not come at once.
+    fn pause(&self, attempts: u32) -> Duration {
+        let doubled = self
+            .reconnect_min
+            .saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX));
+        let longest = doubled.min(self.reconnect_max);
+        longest.mul_f64(rand::random_range(0.5..=1.0))
+    }
+
+    /// Comes back when the connection is over. A broken one says so itself; a stopped server
+    /// and a black hole never do, and are found by their silence.
+    async fn watch(&self, mut link: Link) -> Lost {
+        let signals = Arc::clone(&link.signals);
+        let ping = redis::cmd("PING");
+        let mut misses = 0;
+        loop {
+            if misses == 0 {
+                tokio::select! {
+                    () = signals.over.notified() => return Lost::Broken,
+                    () = signals.doubted.notified() => {}
+                    () = sleep(self.heartbeat_interval) => {}
+                }
+            }
+            tokio::select! {
+                () = signals.over.notified() => return Lost::Broken,
+                answer = timeout(self.heartbeat_timeout, link.send(&ping)) => match answer {
+                    Ok(Ok(_)) => misses = 0,
+                    Ok(Err(error)) if super::ends_connection(&error) => return Lost::Broken,
+                    // It speaks, if only to say that it is busy.
+                    Ok(Err(_)) => misses = 0,
+                    Err(_) => misses += 1,
+                },
+            }
+            if misses >= MISSES {
+                return Lost::Silent;
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::sync::LazyLock;
+
+use redis::{Cmd, Pipeline, RedisResult, Script, ServerErrorKind, Value};
+
+use crate::connection::Link;
+
+/// Takes an invalidation: floor, milliseconds to keep it.
+pub(crate) static INVALIDATE: Lua = lua!("scripts/invalidate.lua");
+/// Asks for a lease: token, milliseconds to hold it, perhaps the bytes to pass over.
+pub(crate) static ACQUIRE: Lua = lua!("scripts/acquire.lua");
+/// Fills under a lease: token, envelope, milliseconds to keep it.
+pub(crate) static FILL: Lua = lua!("scripts/fill.lua");
+/// Gives a lease back: token.
+pub(crate) static RELEASE: Lua = lua!("scripts/release.lua");
+
+/// A script of one key, so that a cluster runs it where the key is.
+pub(crate) struct Lua {
+    source: &'static str,
+    hash: LazyLock<String>,
+}
+
+macro_rules! lua {
+    ($file:literal) => {
+        Lua {
+            source: concat!(include_str!("scripts/envelope.lua"), include_str!($file)),
+            hash: LazyLock::new(|| {
+                hash(concat!(
+                    include_str!("scripts/envelope.lua"),
+                    include_str!($file)
+                ))
+            }),
+        }
+    };
+}
+use lua;
+
+fn hash(source: &str) -> String {
+    Script::new(source).get_hash().to_owned()
+}
+
+/// Puts the scripts where `EVALSHA` finds them.
+pub(crate) fn load_all(pipeline: &mut Pipeline) {
+    for script in [&INVALIDATE, &ACQUIRE, &FILL, &RELEASE] {
+        pipeline.add_command(script.load());
+    }
+}
+
+impl Lua {
+    /// One call.
+    pub(crate) fn call(&self, key: &[u8], arguments: &[&[u8]]) -> Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(self.hash.as_str()).arg(1).arg(key);
+        for argument in arguments {
+            cmd.arg(argument);
+        }
+        cmd
+    }
+
+    /// Sends the calls in one pipeline and answers their replies in order, none of them an error.
+    ///
+    /// Where the server forgot the script (a restart, `SCRIPT FLUSH`), nothing ran: the script
+    /// and only those calls are sent once more.
+    pub(crate) async fn run(&self, link: &mut Link, calls: Vec<Cmd>) -> RedisResult<Vec<Value>> {
+        let mut pipeline = Pipeline::with_capacity(calls.len());
+        for call in &calls {
+            pipeline.add_command(call.clone());
+        }
+        let mut replies = link.send_all(&pipeline).await?;
+        let forgotten: Vec<usize> = (0..replies.len())
+            .filter(|i| is_no_script(&replies[*i]))
+            .collect();
+        if !forgotten.is_empty() {
+            let mut again = Pipeline::with_capacity(forgotten.len() + 1);
+            again.add_command(self.load());
+            for index in &forgotten {
+                again.add_command(calls[*index].clone());
+            }
+            let mut second = link.send_all(&again).await?.into_iter();
+            second.next().map(Value::extract_error).transpose()?;
+            for (index, reply) in forgotten.into_iter().zip(second) {
+                replies[index] = reply;
+            }
+        }
+        replies.into_iter().map(Value::extract_error).collect()
+    }
+
+    fn load(&self) -> Cmd {
+        let mut cmd = redis::cmd("SCRIPT");
+        cmd.arg("LOAD").arg(self.source);
+        cmd
+    }
+}
+
+fn is_no_script(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
+}

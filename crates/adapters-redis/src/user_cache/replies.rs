@@ -1,0 +1,114 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, Value};
+use roster_domain::ports::{Acquired, CacheError, CacheLookup, CacheNamespace, SeenBytes};
+use roster_domain::{UserId, UserVersion};
+
+use crate::PayloadFault;
+use crate::connection::Connection;
+use crate::envelope::{self, Stored};
+use crate::observer::RedisEvent;
+
+/// Reads replies for callers of one namespace, and counts what it passes over.
+pub(super) struct Reader<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) namespace: CacheNamespace,
+}
+
+impl Reader<'_> {
+    /// The reply to a `GET`.
+    pub(super) fn look_up(&self, id: UserId, reply: Value) -> Result<CacheLookup, CacheError> {
+        match reply {
+            Value::Nil => Ok(floor(UserVersion::NONE)),
+            Value::BulkString(bytes) => Ok(self.stored(id, &bytes)),
+            Value::ServerError(error) if error.code() == "WRONGTYPE" => {
+                self.count(PayloadFault::Foreign);
+                Ok(floor(UserVersion::NONE))
+            }
+            Value::ServerError(error) => {
+                Err(CacheError::Unavailable(Box::new(RedisError::from(error))))
+            }
+            _ => Err(unexpected("GET")),
+        }
+    }
+
+    /// The reply of the script that acquires.
+    pub(super) fn acquired(&self, id: UserId, reply: Value) -> Result<Acquired, CacheError> {
+        let told = match reply {
+            Value::Array(mut stored) => {
+                return match stored.pop() {
+                    Some(Value::BulkString(bytes)) => Ok(Acquired::Found(self.stored(id, &bytes))),
+                    _ => Err(unexpected("acquire")),
+                };
+            }
+            Value::BulkString(told) => told,
+            _ => return Err(unexpected("acquire")),
+        };
+        let outcome = match told.split_first() {
+            Some((b'W', millis)) => std::str::from_utf8(millis)
+                .ok()
+                .and_then(|millis| millis.parse().ok())
+                .map(|millis| Acquired::Wait {
+                    remaining: Duration::from_millis(millis),
+                }),
+            Some((kind @ (b'G' | b'F'), floor)) => {
+                if *kind == b'F' {
+                    self.count(PayloadFault::Foreign);
+                }
+                envelope::parse_hex(floor).map(|floor| Acquired::Granted { floor })
+            }
+            _ => None,
+        };
+        outcome.ok_or_else(|| unexpected("acquire"))
+    }
+
+    fn stored(&self, id: UserId, bytes: &[u8]) -> CacheLookup {
+        let seen = || SeenBytes(Arc::from(bytes));
+        match envelope::read(bytes, self.namespace, id) {
+            Stored::Value { user, expires_at } => CacheLookup::Value {
+                user,
+                expires_at,
+                seen: seen(),
+            },
+            Stored::Absent { floor } => CacheLookup::Absent {
+                floor,
+                seen: seen(),
+            },
+            Stored::Tombstone { floor: version } => floor(version),
+            Stored::Leased { floor } => CacheLookup::Leased { floor },
+            Stored::Newer { version } => {
+                self.count(PayloadFault::NewerSchema);
+                floor(version)
+            }
+            Stored::Unusable { floor, fault } => {
+                self.count(fault);
+                CacheLookup::Floor {
+                    floor,
+                    unusable: Some(seen()),
+                }
+            }
+        }
+    }
+
+    fn count(&self, fault: PayloadFault) {
+        self.connection.observe(RedisEvent::Refused(fault));
+    }
+}
+
+/// Nothing to name as unusable.
+fn floor(floor: UserVersion) -> CacheLookup {
+    CacheLookup::Floor {
+        floor,
+        unusable: None,
+    }
+}
+
+/// A reply of another form than the command has; without the reply, which may hold a user.
+pub(super) fn unexpected(command: &'static str) -> CacheError {
+    CacheError::Unavailable(Box::new(RedisError::from((
+        ErrorKind::UnexpectedReturnType,
+        "the reply has another form than the command's",
+        command.to_owned(),
+    ))))
+}

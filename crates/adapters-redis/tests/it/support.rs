@@ -1,0 +1,228 @@
+//! A private server, a cache on it, and the server's own view of the keys.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use roster_adapters_redis::{RedisEvent, RedisObserver, RedisSettings, RedisUserCache};
+use roster_domain::ports::{
+    AcquireRequest, Acquired, CacheLookup, CacheNamespace, FillOutcome, FillRequest, Filling,
+    Invalidation, Lease, LeaseToken, SeenBytes, UserCache,
+};
+use roster_domain::{Timestamp, User, UserId, UserVersion};
+use roster_test_services::RedisServer;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub(crate) const OURS: CacheNamespace = CacheNamespace {
+    database: 0x0d0d_0d0d_0d0d_0d0d_0d0d_0d0d_0d0d_0d0d,
+    epoch: 0x0e0e_0e0e_0e0e_0e0e_0e0e_0e0e_0e0e_0e0e,
+};
+pub(crate) const ID: UserId =
+    UserId::new(Uuid::from_u128(0x0190_c2a8_7d3e_7c5b_9f1e_3a2b_1c0d_9e8f));
+pub(crate) const KEY: &str = "roster:u:{0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f}";
+pub(crate) const HOLD: Duration = Duration::from_secs(2);
+pub(crate) const TTL: Duration = Duration::from_secs(3600);
+/// Longer than anything that is waited for may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Counts events.
+#[derive(Default)]
+pub(crate) struct Tally(Mutex<HashMap<RedisEvent, usize>>);
+
+impl RedisObserver for Tally {
+    fn observe(&self, event: RedisEvent) {
+        *self.0.lock().unwrap().entry(event).or_default() += 1;
+    }
+}
+
+impl Tally {
+    pub(crate) fn of(&self, event: RedisEvent) -> usize {
+        self.0.lock().unwrap().get(&event).copied().unwrap_or(0)
+    }
+}
+
+/// A cache and what looks at the same server beside it.
+pub(crate) struct Bench {
+    pub(crate) cache: Arc<RedisUserCache>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) raw: MultiplexedConnection,
+    pub(crate) server: RedisServer,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Option<Self> {
+        Self::over(RedisServer::start()?).await
+    }
+
+    pub(crate) async fn over(server: RedisServer) -> Option<Self> {
+        let raw = connect(&server).await;
+        let (cache, tally) = cache(patient(&server.url())).await;
+        Some(Self {
+            cache,
+            tally,
+            raw,
+            server,
+        })
+    }
+
+    /// One command, as an operator would give it.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, line: &str) -> T {
+        let mut words = line.split_whitespace();
+        let mut command = redis::cmd(words.next().unwrap());
+        command.arg(words.collect::<Vec<_>>());
+        command.query_async(&mut self.raw.clone()).await.unwrap()
+    }
+
+    pub(crate) async fn bytes(&self) -> Option<Vec<u8>> {
+        self.ask(&format!("GET {KEY}")).await
+    }
+
+    pub(crate) async fn put(&self, bytes: &[u8]) {
+        let mut set = redis::cmd("SET");
+        set.arg(KEY).arg(bytes);
+        set.exec_async(&mut self.raw.clone()).await.unwrap();
+    }
+
+    pub(crate) async fn pttl(&self) -> i64 {
+        self.ask(&format!("PTTL {KEY}")).await
+    }
+
+    pub(crate) async fn get(&self) -> CacheLookup {
+        get(&self.cache).await.unwrap()
+    }
+
+    pub(crate) async fn acquire(&self, token: u8) -> Acquired {
+        self.acquire_past(token, None).await
+    }
+
+    pub(crate) async fn acquire_past(&self, token: u8, unusable: Option<SeenBytes>) -> Acquired {
+        let request = AcquireRequest {
+            lease: lease(token),
+            hold_for: HOLD,
+            unusable,
+        };
+        let answer = self.cache.acquire_many(OURS, &[request]).await.unwrap();
+        answer.reply.into_iter().next().unwrap()
+    }
+
+    pub(crate) async fn fill(&self, token: u8, version: u64) -> FillOutcome {
+        let filling = Filling::User(Arc::new(user(version)), expires_at());
+        self.fill_with(token, filling).await
+    }
+
+    pub(crate) async fn fill_with(&self, token: u8, filling: Filling) -> FillOutcome {
+        let request = FillRequest {
+            lease: lease(token),
+            filling,
+            ttl: TTL,
+        };
+        self.cache.fill_many(OURS, &[request]).await.unwrap()[0]
+    }
+
+    pub(crate) async fn release(&self, token: u8) {
+        self.cache.release_many(&[lease(token)]).await.unwrap();
+    }
+
+    pub(crate) async fn invalidate(&self, floor: u64) -> bool {
+        let floor = UserVersion::new(floor);
+        let invalidation = Invalidation { id: ID, floor };
+        self.cache.invalidate_many(&[invalidation]).await.unwrap()[0]
+    }
+}
+
+/// Settings whose call limit a busy machine does not reach.
+pub(crate) fn patient(url: &str) -> RedisSettings {
+    let mut settings = RedisSettings::new(url);
+    settings.command_timeout = PATIENCE;
+    settings.connect_timeout = PATIENCE;
+    settings
+}
+
+/// A cache with these settings, connected.
+pub(crate) async fn cache(settings: RedisSettings) -> (Arc<RedisUserCache>, Arc<Tally>) {
+    let tally = Arc::new(Tally::default());
+    let observer: Arc<dyn RedisObserver> = tally.clone();
+    let cache = Arc::new(RedisUserCache::observed(settings, observer).unwrap());
+    until(|| cache.is_connected()).await;
+    (cache, tally)
+}
+
+pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
+    let client = redis::Client::open(server.url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// Waits for something that must come true, and no longer than is patient.
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("it did not come true");
+}
+
+pub(crate) async fn get(
+    cache: &RedisUserCache,
+) -> Result<CacheLookup, roster_domain::ports::CacheError> {
+    let answer = cache.get_many(OURS, &[ID]).await?;
+    Ok(answer.reply.into_iter().next().unwrap())
+}
+
+pub(crate) fn user(version: u64) -> User {
+    User {
+        id: ID,
+        email: "zoe@example.com".parse().unwrap(),
+        name: "Zoë \"Z\" 語".parse().unwrap(),
+        is_active: true,
+        locale: Some("pt-BR".parse().unwrap()),
+        avatar_url: None,
+        metadata: r#"{"n":1e400,"plan":"pro"}"#.parse().unwrap(),
+        version: UserVersion::new(version),
+        created_at: Timestamp::from_unix_micros(1_700_000_000_123_456).unwrap(),
+        updated_at: Timestamp::from_unix_micros(1_700_000_001_000_000).unwrap(),
+    }
+}
+
+pub(crate) fn expires_at() -> Timestamp {
+    Timestamp::from_unix_micros(1_700_003_600_000_000).unwrap()
+}
+
+pub(crate) fn lease(token: u8) -> Lease {
+    Lease {
+        id: ID,
+        token: LeaseToken([token; 16]),
+    }
+}
+
+pub(crate) fn granted(floor: u64) -> Acquired {
+    Acquired::Granted {
+        floor: UserVersion::new(floor),
+    }
+}
+
+/// A floor and nothing that would have to be passed over.
+pub(crate) fn floor(floor: u64) -> CacheLookup {
+    CacheLookup::Floor {
+        floor: UserVersion::new(floor),
+        unusable: None,
+    }
+}
+
+/// The version of a value that was found.
+pub(crate) fn version(lookup: &CacheLookup) -> Option<u64> {
+    match lookup {
+        CacheLookup::Value { user, .. } => Some(user.version.get()),
+        _ => None,
+    }
+}
+
+/// The bytes that a look-up says must be passed over.
+pub(crate) fn unusable(lookup: &CacheLookup) -> Option<SeenBytes> {
+    match lookup {
+        CacheLookup::Floor { unusable, .. } => unusable.clone(),
+        _ => None,
+    }
+}
