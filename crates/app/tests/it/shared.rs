@@ -156,7 +156,9 @@ async fn who_asks_after_an_invalidation_does_not_join_the_load_from_before() {
 
     service.update(id(1), renamed("New"), None).await.unwrap();
     *users.held.lock().unwrap() = false;
-    let late = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let late = service.get(id(1), Freshness::CACHED);
+    let late = tokio::time::timeout(Duration::from_secs(1), late).await;
+    let late = late.expect("it does not wait for the early load").unwrap();
     assert_eq!(late.user.name.as_str(), "New");
 
     users.let_go();
@@ -171,6 +173,29 @@ async fn who_asks_after_an_invalidation_does_not_join_the_load_from_before() {
         "New",
         "the old row was not filled in"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joined_after_the_store_was_asked_starts_again_when_the_fill_is_refused() {
+    let World { users, service, .. } = world();
+    service.create(draft(1)).await.unwrap();
+    users.hold();
+    let get = || {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.get(id(1), Freshness::CACHED).await.unwrap() })
+    };
+    let early = get();
+    settle().await;
+    let joined = get();
+    settle().await;
+    assert_eq!(users.reads(), 1, "the second caller has joined");
+
+    service.update(id(1), renamed("New"), None).await.unwrap();
+    users.let_go();
+
+    assert_eq!(early.await.unwrap().user.name.as_str(), "User 1");
+    assert_eq!(joined.await.unwrap().user.name.as_str(), "New");
+    assert_eq!(users.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
