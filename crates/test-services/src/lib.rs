@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Throw-away servers for tests: PostgreSQL, Redis, and a TCP proxy that breaks connections on request.
+//!
+//! Everything started here listens on a free loopback port, keeps its data in a temporary folder, and ends with the
+//! process that started it, however that process ends.
+
+mod binaries;
+mod error;
+mod fault_proxy;
+mod postgres;
+mod private_process;
+mod redis_server;
+mod run_user;
+mod skip;
+mod test_database;
+
+pub use crate::binaries::{find_postgres, find_redis};
+pub use crate::error::{BoxError, ServiceError};
+pub use crate::fault_proxy::{Fault, FaultProxy};
+pub use crate::postgres::{PostgresOptions, PostgresServer};
+pub use crate::redis_server::RedisServer;
+pub use crate::skip::or_skip;
+pub use crate::test_database::{SERVER_URL_VARIABLE, TestDatabase, test_database};
