@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use roster_domain::Invalid;
 use roster_domain::ports::{BoxError, StoreError};
 
+use crate::migrator::MigrateError;
+
 /// A database file that could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -20,25 +22,8 @@ pub enum OpenError {
         /// Which file.
         path: PathBuf,
         /// What went wrong.
-        source: MigrationError,
+        source: MigrateError,
     },
-}
-
-/// A migration that could not be made, undone or looked up.
-#[derive(Debug, thiserror::Error)]
-#[error("a migration of the SQLite database failed")]
-pub struct MigrationError(#[source] pub(crate) BoxError);
-
-impl From<sqlx::Error> for MigrationError {
-    fn from(error: sqlx::Error) -> Self {
-        Self(error.into())
-    }
-}
-
-impl From<sqlx::migrate::MigrateError> for MigrationError {
-    fn from(error: sqlx::migrate::MigrateError) -> Self {
-        Self(error.into())
-    }
 }
 
 /// What a failed statement means to the port's caller.

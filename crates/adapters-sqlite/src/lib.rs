@@ -12,30 +12,33 @@ mod error;
 
 mod user_row;
 
+mod user_repository;
+
 mod user_list;
 mod user_reads;
-// mod user_transfer;
+mod user_transfer;
 mod user_writes;
-mod users;
 
 mod page;
 
-// mod activities;
-// mod feed_row;
-// mod notifications;
+mod activities;
+mod feed_row;
+mod notifications;
 mod stats;
 
 mod readiness;
 
 mod data_folder;
 
-// pub use activities::SqliteActivities;
+pub use activities::SqliteActivities;
 pub use data_folder::{DataFolder, LockError};
-pub use error::{MigrationError, OpenError};
-pub use migrator::{MigrationReport, MigrationState, migrate, migration_status, revert};
-// pub use notifications::SqliteNotifications;
+pub use error::OpenError;
+pub use migrator::{
+    MigrateError, MigrationReport, MigrationStatus, migrate, migration_status, revert,
+};
+pub use notifications::SqliteNotifications;
 pub use pool::{SqliteSettings, SqliteStore, open};
 pub use readiness::SqliteReadiness;
 pub use stats::SqliteStats;
-// pub use user_transfer::SqliteUserTransfer;
-pub use users::SqliteUsers;
+pub use user_repository::SqliteUsers;
+pub use user_transfer::SqliteUserTransfer;

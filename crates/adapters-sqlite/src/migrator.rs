@@ -1,112 +1,210 @@
-use std::collections::BTreeSet;
+//! The schema's versions: applying, reverting, and telling whether they are there.
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use sqlx::migrate::{Migrate as _, Migrator};
+use roster_domain::ports::BoxError;
+use sqlx::migrate::{Migrate as _, Migration, Migrator};
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::error::MigrationError;
 use crate::pool::connect_to_write;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static EMBEDDED: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// What a run of the migrations did.
+/// Where the driver keeps which versions are applied.
+const TABLE: &str = "_sqlx_migrations";
+
+/// What a run of the migrator did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The migrations that were made, or undone, in that order.
-    pub applied: Vec<MigrationState>,
-    /// The last migration that the database has now; 0 when it has none.
-    pub version: i64,
+    /// The versions that were applied, or reverted, in the order of doing; none when the
+    /// schema was there already.
+    pub versions: Vec<i64>,
+    /// The latest version that is applied now; 0 without any.
+    pub current: i64,
 }
 
-/// One migration that this program knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MigrationState {
-    /// Its number: the order they are made in.
-    pub version: i64,
-    /// What it makes.
-    pub description: String,
-    /// Whether the database has it.
-    pub applied: bool,
+/// The schema's versions, compared with those of this release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrationStatus {
+    /// The latest version of this release.
+    pub latest: i64,
+    /// Versions of this release that are not applied.
+    pub pending: Vec<i64>,
+    /// Applied versions whose text differs from this release's.
+    pub changed: Vec<i64>,
+    /// Applied versions that this release does not know.
+    pub newer: Vec<i64>,
 }
 
-/// Makes the migrations that a database file lacks; the file is created when it is not there.
-pub async fn migrate(path: &Path) -> Result<MigrationReport, MigrationError> {
+impl MigrationStatus {
+    /// Whether this release can work with the schema: all of its own is there. What a newer
+    /// release has added does not disturb it.
+    pub fn is_current(&self) -> bool {
+        self.pending.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// A schema that could not be brought to a version.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The file cannot be created, read or written, or is not a SQLite database.
+    #[error("the database is not available")]
+    Unavailable(#[source] BoxError),
+    /// A version is applied whose text is another one in this release.
+    #[error("migration {version} was applied in another form than this release has")]
+    Changed {
+        /// Which one.
+        version: i64,
+    },
+    /// A version to revert belongs to a newer release.
+    #[error("migration {version} is not one of this release")]
+    Unknown {
+        /// Which one.
+        version: i64,
+    },
+    /// The database refused a version. Those before it are applied.
+    #[error("migration {version} ({name}) failed")]
+    Failed {
+        /// Which one.
+        version: i64,
+        /// What it is called.
+        name: String,
+        /// What the database said.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl From<sqlx::Error> for MigrateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for MigrateError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+/// Applies what a database file lacks; the file is created when it is not there.
+pub async fn migrate(path: &Path) -> Result<MigrationReport, MigrateError> {
     let mut connection = connect_to_write(path).await?;
-    let before = states(&mut connection).await?;
-    run(&mut connection).await?;
-    let report = report(&mut connection, before.into_iter()).await?;
+    let outcome = apply_pending(&mut connection).await;
     connection.close().await?;
-    Ok(report)
+    outcome
 }
 
-/// Every migration of this program, and whether a database file has it.
-pub async fn migration_status(path: &Path) -> Result<Vec<MigrationState>, MigrationError> {
+/// Reverts every version above `to`, the latest first; 0 reverts all. What the schema's newer
+/// parts hold is lost.
+pub async fn revert(path: &Path, to: i64) -> Result<MigrationReport, MigrateError> {
     let mut connection = connect_to_write(path).await?;
-    let states = states(&mut connection).await?;
+    let outcome = revert_above(&mut connection, to).await;
     connection.close().await?;
-    Ok(states)
+    outcome
 }
 
-/// Undoes every migration after `version`, the last one first, with the data that they hold.
-pub async fn revert(path: &Path, version: i64) -> Result<MigrationReport, MigrationError> {
+/// Whether the schema of a database file is that of this release; a file that is not there is
+/// made, and lacks everything.
+pub async fn migration_status(path: &Path) -> Result<MigrationStatus, MigrateError> {
     let mut connection = connect_to_write(path).await?;
-    let before = states(&mut connection).await?;
-    MIGRATIONS.undo(&mut connection, version).await?;
-    let report = report(&mut connection, before.into_iter().rev()).await?;
+    connection.ensure_migrations_table(TABLE).await?;
+    let status = compare(&applied(&mut connection).await?);
     connection.close().await?;
-    Ok(report)
+    Ok(status)
 }
 
-/// Makes the migrations that are lacking, on an open connection.
-pub(crate) async fn run(connection: &mut SqliteConnection) -> Result<(), MigrationError> {
-    Ok(MIGRATIONS.run(connection).await?)
+/// Applies what is missing, each version in a transaction of its own.
+pub(crate) async fn apply_pending(
+    connection: &mut SqliteConnection,
+) -> Result<MigrationReport, MigrateError> {
+    connection.ensure_migrations_table(TABLE).await?;
+    let status = compare(&applied(connection).await?);
+    if let Some(&version) = status.changed.first() {
+        return Err(MigrateError::Changed { version });
+    }
+    for &version in &status.pending {
+        let migration = embedded(version, false)?;
+        connection
+            .apply(TABLE, migration)
+            .await
+            .map_err(|source| failed(migration, source))?;
+    }
+    report(connection, status.pending).await
 }
 
-async fn states(connection: &mut SqliteConnection) -> Result<Vec<MigrationState>, MigrationError> {
-    connection
-        .ensure_migrations_table(&MIGRATIONS.table_name)
-        .await?;
-    let applied: BTreeSet<i64> = connection
-        .list_applied_migrations(&MIGRATIONS.table_name)
-        .await?
-        .into_iter()
-        .map(|migration| migration.version)
-        .collect();
-    let known = MIGRATIONS
-        .iter()
-        .filter(|migration| migration.migration_type.is_up_migration());
-    Ok(known
-        .map(|migration| MigrationState {
-            version: migration.version,
-            description: migration.description.clone().into_owned(),
-            applied: applied.contains(&migration.version),
-        })
-        .collect())
+async fn revert_above(
+    connection: &mut SqliteConnection,
+    to: i64,
+) -> Result<MigrationReport, MigrateError> {
+    connection.ensure_migrations_table(TABLE).await?;
+    let applied = applied(connection).await?;
+    let versions: Vec<_> = applied.into_keys().rev().filter(|&v| v > to).collect();
+    for &version in &versions {
+        let migration = embedded(version, true)?;
+        connection
+            .revert(TABLE, migration)
+            .await
+            .map_err(|source| failed(migration, source))?;
+    }
+    report(connection, versions).await
 }
 
 async fn report(
     connection: &mut SqliteConnection,
-    before: impl Iterator<Item = MigrationState>,
-) -> Result<MigrationReport, MigrationError> {
-    let after = states(connection).await?;
-    let has = |version| {
-        after
-            .iter()
-            .any(|state| state.version == version && state.applied)
-    };
+    versions: Vec<i64>,
+) -> Result<MigrationReport, MigrateError> {
+    let current = applied(connection).await?.into_keys().next_back();
     Ok(MigrationReport {
-        applied: before
-            .filter(|state| state.applied != has(state.version))
-            .map(|state| MigrationState {
-                applied: !state.applied,
-                ..state
-            })
-            .collect(),
-        version: after
-            .iter()
-            .filter(|state| state.applied)
-            .map(|state| state.version)
-            .max()
-            .unwrap_or(0),
+        versions,
+        current: current.unwrap_or(0),
     })
+}
+
+type Checksums = BTreeMap<i64, Vec<u8>>;
+
+async fn applied(connection: &mut SqliteConnection) -> Result<Checksums, MigrateError> {
+    let rows = connection.list_applied_migrations(TABLE).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.version, row.checksum.into_owned()))
+        .collect())
+}
+
+fn compare(applied: &Checksums) -> MigrationStatus {
+    let mut status = MigrationStatus::default();
+    let ups = || {
+        EMBEDDED
+            .iter()
+            .filter(|migration| migration.migration_type.is_up_migration())
+    };
+    for migration in ups() {
+        status.latest = status.latest.max(migration.version);
+        match applied.get(&migration.version) {
+            None => status.pending.push(migration.version),
+            Some(checksum) if checksum[..] != migration.checksum[..] => {
+                status.changed.push(migration.version);
+            }
+            Some(_) => {}
+        }
+    }
+    let unknown = |version: &&i64| ups().all(|migration| migration.version != **version);
+    status.newer = applied.keys().filter(unknown).copied().collect();
+    status
+}
+
+fn embedded(version: i64, down: bool) -> Result<&'static Migration, MigrateError> {
+    EMBEDDED
+        .iter()
+        .find(|m| m.version == version && m.migration_type.is_down_migration() == down)
+        .ok_or(MigrateError::Unknown { version })
+}
+
+fn failed(migration: &Migration, source: sqlx::migrate::MigrateError) -> MigrateError {
+    MigrateError::Failed {
+        version: migration.version,
+        name: migration.description.clone().into_owned(),
+        source: Box::new(source),
+    }
 }

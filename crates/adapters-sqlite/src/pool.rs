@@ -56,7 +56,7 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
         source: error.into(),
     };
     let mut connection = connect_to_write(path).await.map_err(refused)?;
-    migrator::run(&mut connection)
+    migrator::apply_pending(&mut connection)
         .await
         .map_err(|source| OpenError::Migrate {
             path: PathBuf::from(path),
