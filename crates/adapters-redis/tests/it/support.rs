@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use roster_adapters_redis::{RedisEvent, RedisObserver, RedisSettings, RedisUserCache};
+use roster_adapters_redis::{
+    PayloadFault, RedisEvent, RedisObserver, RedisSettings, RedisUserCache,
+};
 use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheLookup, CacheNamespace, FillOutcome, FillRequest, Filling,
-    Invalidation, Lease, LeaseToken, SeenBytes, UserCache,
+    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
+    Filling, Invalidation, Lease, LeaseToken, SeenBytes, UserCache,
 };
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 use roster_test_services::RedisServer;
@@ -26,6 +28,16 @@ pub(crate) const HOLD: Duration = Duration::from_secs(2);
 pub(crate) const TTL: Duration = Duration::from_secs(3600);
 /// Longer than anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A bench, or the end of the test where there is no server to be had.
+macro_rules! bench {
+    () => {
+        match crate::support::Bench::start().await {
+            Some(bench) => bench,
+            None => return,
+        }
+    };
+}
 
 /// Counts events.
 #[derive(Default)]
@@ -89,8 +101,28 @@ impl Bench {
         self.ask(&format!("PTTL {KEY}")).await
     }
 
+    /// The server's clock.
+    pub(crate) async fn now_ms(&self) -> i64 {
+        let (seconds, micros): (i64, i64) = self.ask("TIME").await;
+        seconds * 1_000 + micros / 1_000
+    }
+
+    /// How often something foreign was passed over.
+    pub(crate) fn foreign(&self) -> usize {
+        self.refused(PayloadFault::Foreign)
+    }
+
+    pub(crate) fn refused(&self, fault: PayloadFault) -> usize {
+        self.tally.of(RedisEvent::Refused(fault))
+    }
+
     pub(crate) async fn get(&self) -> CacheLookup {
         get(&self.cache).await.unwrap()
+    }
+
+    /// A look-up of several, which takes another command.
+    pub(crate) async fn get_twice(&self) -> Vec<CacheLookup> {
+        self.cache.get_many(OURS, &[ID, ID]).await.unwrap().reply
     }
 
     pub(crate) async fn acquire(&self, token: u8) -> Acquired {
@@ -103,8 +135,20 @@ impl Bench {
             hold_for: HOLD,
             unusable,
         };
-        let answer = self.cache.acquire_many(OURS, &[request]).await.unwrap();
-        answer.reply.into_iter().next().unwrap()
+        self.try_acquire(request).await.unwrap()
+    }
+
+    pub(crate) async fn acquire_after_flush(&self, token: u8) {
+        let _: () = self.ask("FLUSHALL").await;
+        assert_eq!(self.acquire(token).await, granted(0));
+    }
+
+    pub(crate) async fn try_acquire(
+        &self,
+        request: AcquireRequest,
+    ) -> Result<Acquired, CacheError> {
+        let answer = self.cache.acquire_many(OURS, &[request]).await?;
+        Ok(answer.reply.into_iter().next().unwrap())
     }
 
     pub(crate) async fn fill(&self, token: u8, version: u64) -> FillOutcome {
@@ -113,10 +157,15 @@ impl Bench {
     }
 
     pub(crate) async fn fill_with(&self, token: u8, filling: Filling) -> FillOutcome {
+        self.fill_for(token, filling, TTL).await
+    }
+
+    pub(crate) async fn fill_for(&self, token: u8, filling: Filling, ttl: Duration) -> FillOutcome {
+        let lease = lease(token);
         let request = FillRequest {
-            lease: lease(token),
+            lease,
             filling,
-            ttl: TTL,
+            ttl,
         };
         self.cache.fill_many(OURS, &[request]).await.unwrap()[0]
     }
@@ -164,9 +213,7 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     timeout(PATIENCE, wait).await.expect("it did not come true");
 }
 
-pub(crate) async fn get(
-    cache: &RedisUserCache,
-) -> Result<CacheLookup, roster_domain::ports::CacheError> {
+pub(crate) async fn get(cache: &RedisUserCache) -> Result<CacheLookup, CacheError> {
     let answer = cache.get_many(OURS, &[ID]).await?;
     Ok(answer.reply.into_iter().next().unwrap())
 }
@@ -225,4 +272,11 @@ pub(crate) fn unusable(lookup: &CacheLookup) -> Option<SeenBytes> {
         CacheLookup::Floor { unusable, .. } => unusable.clone(),
         _ => None,
     }
+}
+
+/// A lease as a script would have written it.
+pub(crate) fn lease_bytes(floor: u64, deadline_ms: i64, token: u8) -> Vec<u8> {
+    let mut bytes = format!("L{floor:016x}{deadline_ms:016}").into_bytes();
+    bytes.extend([token; 16]);
+    bytes
 }
