@@ -16,15 +16,27 @@ mod user_replacement;
 mod user_repository;
 mod user_writes;
 
+mod user_transfer;
+
+mod activities;
+mod notifications;
+mod stats;
+
+mod page;
+
 mod change_log;
 mod readiness;
 
 mod migrator;
 
+pub use activities::PostgresActivities;
 pub use change_log::PostgresChangeLog;
 pub use migrator::{
     MigrateError, MigrationReport, MigrationStatus, migrate, migration_status, revert,
 };
+pub use notifications::PostgresNotifications;
 pub use pool::{InvalidSettings, PostgresPool, PostgresSettings, connect};
 pub use readiness::PostgresReadiness;
+pub use stats::PostgresStats;
 pub use user_repository::PostgresUsers;
+pub use user_transfer::PostgresUserTransfer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use roster_domain::ports::BoxError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
 
 use crate::retry::RetryBudget;
 
@@ -133,5 +133,15 @@ impl PostgresPool {
 
     pub(crate) fn budget(&self) -> &RetryBudget {
         &self.budget
+    }
+
+    /// A connection outside the pool without its limit on the time of a statement.
+    pub(crate) async fn unlimited(&self) -> Result<PgConnection, sqlx::Error> {
+        let options = (*self.connections.connect_options()).clone();
+        // The last setting of a name wins.
+        options
+            .options([("statement_timeout", "0")])
+            .connect()
+            .await
     }
 }

@@ -2,13 +2,13 @@
 //! start: a filter in a parameter would keep the planner from its partial index, and a start
 //! that may be NULL would keep the row comparison out of the index condition.
 
-use roster_domain::pagination::{ActiveFilter, Order, PageRequest, Slice, Start, UserFilter};
-use roster_domain::ports::StoreError;
+use roster_domain::pagination::{ActiveFilter, Order, PageRequest, UserFilter};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 use time::OffsetDateTime;
 
-use crate::user_row::{SummaryRow, moment};
+use crate::page::{From, direction, limit};
+use crate::user_row::SummaryRow;
 
 macro_rules! statements {
     ($module:ident, $index:literal, $filter:literal) => {
@@ -106,7 +106,7 @@ statements!(
 );
 statements!(any, "users_any", "deleted_at IS NULL");
 
-/// The rows of a page and one more, in the direction that [`direction`] names.
+/// The rows of a page and one more, in the direction that [`direction()`] names.
 pub(crate) async fn rows(
     connection: &mut PgConnection,
     filter: &UserFilter,
@@ -115,14 +115,8 @@ pub(crate) async fn rows(
     use ActiveFilter::{Active, Any, Inactive};
     use Order::{Ascending, Descending};
 
-    let limit = i64::from(page.size.get()) + 1;
-    let from = match page.start {
-        Start::First => From::Row(0),
-        Start::Offset(offset) => From::Row(i64::from(offset.get())),
-        Start::After(at, id) | Start::Before(at, id) => From::Place((moment(at), id)),
-    };
-    let direction = direction(page);
-    match (filter.active, from, direction) {
+    let limit = limit(page);
+    match (filter.active, From::of(page), direction(page)) {
         (Active, From::Row(n), Descending) => active::skip_descending(connection, n, limit).await,
         (Active, From::Row(n), Ascending) => active::skip_ascending(connection, n, limit).await,
         (Active, From::Place(p), Descending) => active::seek_descending(connection, p, limit).await,
@@ -176,36 +170,4 @@ pub(crate) async fn count_from_statistics(
     .fetch_optional(connection)
     .await?;
     Ok(rows)
-}
-
-enum From {
-    Row(i64),
-    Place((OffsetDateTime, Uuid)),
-}
-
-/// The direction of reading: a page that ends before a place is read away from that place.
-pub(crate) fn direction(page: &PageRequest) -> Order {
-    match (page.start, page.order) {
-        (Start::Before(..), Order::Descending) => Order::Ascending,
-        (Start::Before(..), Order::Ascending) => Order::Descending,
-        (_, order) => order,
-    }
-}
-
-/// The slice out of rows that were read one further than the page, in [`direction`].
-pub(crate) fn slice<R, T>(mut rows: Vec<R>, page: &PageRequest) -> Result<Slice<T>, StoreError>
-where
-    T: TryFrom<R, Error = StoreError>,
-{
-    let size = usize::from(page.size.get());
-    let more = rows.len() > size;
-    rows.truncate(size);
-    let mut items = rows
-        .into_iter()
-        .map(T::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    if matches!(page.start, Start::Before(..)) {
-        items.reverse();
-    }
-    Ok(Slice { items, more })
 }

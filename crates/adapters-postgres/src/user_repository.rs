@@ -9,6 +9,7 @@ use roster_domain::{
 };
 
 use crate::error::{corrupt, store_error, write_error};
+use crate::page::slice;
 use crate::pool::PostgresPool;
 use crate::retry::run;
 use crate::user_removal::Purge;
@@ -78,7 +79,7 @@ impl UserRepository for PostgresUsers {
     ) -> Result<Slice<UserSummary>, StoreError> {
         let rows = run!(self.pool, Read, connection => user_list::rows(connection, filter, page))
             .map_err(store_error)?;
-        user_list::slice(rows, page)
+        slice(rows, page)
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {

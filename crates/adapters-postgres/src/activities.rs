@@ -1,0 +1,99 @@
+//! What users did.
+
+mod statements;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use roster_domain::pagination::{PageRequest, Slice};
+use roster_domain::ports::{ActivityRepository, BoxError, StoreError};
+use roster_domain::{Activity, ActivityFilter, ActivityId, NewActivity, UserId};
+
+use crate::error::{corrupt, store_error};
+use crate::page::slice;
+use crate::pool::PostgresPool;
+use crate::retry::run;
+use statements::ActivityRow;
+
+/// Activities in PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct PostgresActivities {
+    pool: PostgresPool,
+}
+
+impl PostgresActivities {
+    /// The activities of a database.
+    pub fn new(pool: PostgresPool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl ActivityRepository for PostgresActivities {
+    async fn list(
+        &self,
+        user: UserId,
+        filter: &ActivityFilter,
+        page: &PageRequest,
+    ) -> Result<Option<Slice<Activity>>, StoreError> {
+        let rows = run!(self.pool, Read, connection => {
+            statements::page(connection, user, filter, page)
+        })
+        .map_err(store_error)?;
+        present(rows).map(|rows| slice(rows, page)).transpose()
+    }
+
+    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
+        let rows = run!(self.pool, Read, connection => statements::newest(connection, user, limit))
+            .map_err(store_error)?;
+        present(rows)
+            .map(|rows| rows.into_iter().map(Activity::try_from).collect())
+            .transpose()
+    }
+
+    async fn append(
+        &self,
+        user: UserId,
+        activities: &[NewActivity],
+    ) -> Result<Option<Vec<bool>>, StoreError> {
+        let given: statements::Given = activities.iter().collect();
+        let stored = run!(self.pool, Write, connection => {
+            statements::append(connection, user, &given)
+        })
+        .map_err(store_error)?;
+        Ok(stored.map(|stored| {
+            let mut new: HashSet<_> = stored.into_iter().map(ActivityId::new).collect();
+            // Only the first of a repeated id is the new one.
+            activities
+                .iter()
+                .map(|activity| new.remove(&activity.id))
+                .collect()
+        }))
+    }
+}
+
+/// The rows of a user; `None` without a user. A user without rows is one row of nothing.
+fn present(mut rows: Vec<ActivityRow>) -> Option<Vec<ActivityRow>> {
+    if rows.is_empty() {
+        return None;
+    }
+    rows.retain(|row| row.id.is_some());
+    Some(rows)
+}
+
+impl TryFrom<ActivityRow> for Activity {
+    type Error = StoreError;
+
+    fn try_from(row: ActivityRow) -> Result<Self, StoreError> {
+        let parse = || -> Result<Self, BoxError> {
+            let missing = "a row of activities lacks a column";
+            Ok(Self {
+                id: ActivityId::new(row.id.ok_or(missing)?),
+                kind: row.kind.ok_or(missing)?.parse()?,
+                occurred_at: row.occurred_at.ok_or(missing)?.try_into()?,
+                data: row.data.ok_or(missing)?.parse()?,
+            })
+        };
+        parse().map_err(corrupt)
+    }
+}

@@ -1,0 +1,242 @@
+//! The statements of activities. A read begins at the user, so that one round trip tells a
+//! user without activities from none at all; the inner query keeps the index's order.
+
+use std::cmp::Reverse;
+
+use roster_domain::pagination::{Order, PageRequest};
+use roster_domain::{ActivityFilter, NewActivity, Timestamp, UserId};
+use sqlx::PgConnection;
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
+
+use crate::page::{From, direction, limit};
+use crate::user_row::moment;
+
+/// One activity; nothing in any column for a user who has none.
+#[derive(Debug)]
+pub(super) struct ActivityRow {
+    pub(super) id: Option<Uuid>,
+    pub(super) kind: Option<String>,
+    pub(super) occurred_at: Option<OffsetDateTime>,
+    pub(super) data: Option<String>,
+}
+
+macro_rules! pages {
+    ($skip:ident, $seek:ident, $beyond:literal, $order:literal) => {
+        async fn $skip(
+            connection: &mut PgConnection,
+            user: UserId,
+            filter: &Filter<'_>,
+            skipped: i64,
+            limit: i64,
+        ) -> sqlx::Result<Vec<ActivityRow>> {
+            sqlx::query_as!(
+                ActivityRow,
+                r#"SELECT a.id AS "id?", a.kind AS "kind?", a.occurred_at AS "occurred_at?", a.data AS "data?"
+                FROM users u
+                LEFT JOIN LATERAL (
+                    SELECT id, kind, occurred_at, data
+                    FROM activities
+                    WHERE user_id = $1 AND ($2::text IS NULL OR kind = $2)
+                      AND occurred_at >= COALESCE($3::timestamptz, '-infinity')
+                      AND occurred_at < COALESCE($4::timestamptz, 'infinity')
+                    ORDER BY "# + $order + r#" OFFSET $5 LIMIT $6
+                ) a ON true
+                WHERE u.id = $1 AND u.deleted_at IS NULL"#,
+                user.get(),
+                filter.kind,
+                filter.since,
+                filter.until,
+                skipped,
+                limit
+            )
+            .fetch_all(connection)
+            .await
+        }
+
+        async fn $seek(
+            connection: &mut PgConnection,
+            user: UserId,
+            filter: &Filter<'_>,
+            (at, id): (OffsetDateTime, Uuid),
+            limit: i64,
+        ) -> sqlx::Result<Vec<ActivityRow>> {
+            sqlx::query_as!(
+                ActivityRow,
+                r#"SELECT a.id AS "id?", a.kind AS "kind?", a.occurred_at AS "occurred_at?", a.data AS "data?"
+                FROM users u
+                LEFT JOIN LATERAL (
+                    SELECT id, kind, occurred_at, data
+                    FROM activities
+                    WHERE user_id = $1 AND ($2::text IS NULL OR kind = $2)
+                      AND occurred_at >= COALESCE($3::timestamptz, '-infinity')
+                      AND occurred_at < COALESCE($4::timestamptz, 'infinity')
+                      AND (occurred_at, id) "# + $beyond + r#" ($5, $6)
+                    ORDER BY "# + $order + r#" LIMIT $7
+                ) a ON true
+                WHERE u.id = $1 AND u.deleted_at IS NULL"#,
+                user.get(),
+                filter.kind,
+                filter.since,
+                filter.until,
+                at,
+                id,
+                limit
+            )
+            .fetch_all(connection)
+            .await
+        }
+    };
+}
+
+pages!(
+    skip_descending,
+    seek_descending,
+    "<",
+    "occurred_at DESC, id DESC"
+);
+pages!(
+    skip_ascending,
+    seek_ascending,
+    ">",
+    "occurred_at ASC, id ASC"
+);
+
+struct Filter<'a> {
+    kind: Option<&'a str>,
+    since: Option<OffsetDateTime>,
+    until: Option<OffsetDateTime>,
+}
+
+/// The rows of a page and one more.
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    user: UserId,
+    filter: &ActivityFilter,
+    page: &PageRequest,
+) -> sqlx::Result<Vec<ActivityRow>> {
+    let filter = Filter {
+        kind: filter.kind.as_ref().map(|kind| kind.as_str()),
+        since: filter.since.map(moment),
+        until: filter.until.map(moment),
+    };
+    let limit = limit(page);
+    let mut rows = match (From::of(page), direction(page)) {
+        (From::Row(n), Order::Descending) => {
+            skip_descending(connection, user, &filter, n, limit).await
+        }
+        (From::Row(n), Order::Ascending) => {
+            skip_ascending(connection, user, &filter, n, limit).await
+        }
+        (From::Place(place), Order::Descending) => {
+            seek_descending(connection, user, &filter, place, limit).await
+        }
+        (From::Place(place), Order::Ascending) => {
+            seek_ascending(connection, user, &filter, place, limit).await
+        }
+    }?;
+    sort(&mut rows, direction(page));
+    Ok(rows)
+}
+
+/// Makes sure of the order. The rows come in it, by the one way to run such a join, so this is
+/// a comparison of neighbours; an ORDER BY of the whole query would sort them in the server.
+fn sort(rows: &mut [ActivityRow], order: Order) {
+    match order {
+        Order::Ascending => rows.sort_by_key(|row| (row.occurred_at, row.id)),
+        Order::Descending => rows.sort_by_key(|row| Reverse((row.occurred_at, row.id))),
+    }
+}
+
+pub(super) async fn newest(
+    connection: &mut PgConnection,
+    user: UserId,
+    limit: u16,
+) -> sqlx::Result<Vec<ActivityRow>> {
+    let mut rows = sqlx::query_as!(
+        ActivityRow,
+        r#"SELECT a.id AS "id?", a.kind AS "kind?", a.occurred_at AS "occurred_at?",
+                  a.data AS "data?"
+           FROM users u
+           LEFT JOIN LATERAL (
+               SELECT id, kind, occurred_at, data
+               FROM activities
+               WHERE user_id = $1
+               ORDER BY occurred_at DESC, id DESC
+               LIMIT $2
+           ) a ON true
+           WHERE u.id = $1 AND u.deleted_at IS NULL"#,
+        user.get(),
+        i64::from(limit)
+    )
+    .fetch_all(connection)
+    .await?;
+    sort(&mut rows, Order::Descending);
+    Ok(rows)
+}
+
+/// Activities as the columns of an insert.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    ids: Vec<Uuid>,
+    kinds: Vec<String>,
+    moments: Vec<OffsetDateTime>,
+    data: Vec<String>,
+}
+
+impl<'a> FromIterator<&'a NewActivity> for Given {
+    fn from_iter<I: IntoIterator<Item = &'a NewActivity>>(activities: I) -> Self {
+        let mut given = Self::default();
+        for activity in activities {
+            let at: Timestamp = activity.occurred_at;
+            given.ids.push(activity.id.get());
+            given.kinds.push(activity.kind.as_str().to_owned());
+            given.moments.push(moment(at));
+            given.data.push(activity.data.as_str().to_owned());
+        }
+        given
+    }
+}
+
+/// The ids that are new; `None` without a user.
+///
+/// The counters' row is locked first: it orders the writes to a user's feeds, and purging a
+/// user waits for it. The update reads its newest version, not that of the snapshot.
+pub(super) async fn append(
+    connection: &mut PgConnection,
+    user: UserId,
+    given: &Given,
+) -> sqlx::Result<Option<Vec<Uuid>>> {
+    sqlx::query_scalar!(
+        r#"WITH held AS MATERIALIZED (
+               SELECT s.user_id
+               FROM user_stats s JOIN users u ON u.id = s.user_id
+               WHERE s.user_id = $1 AND u.id = $1 AND u.deleted_at IS NULL
+               FOR UPDATE OF s
+           ), inserted AS (
+               INSERT INTO activities (user_id, id, kind, occurred_at, data)
+               SELECT h.user_id, g.id, g.kind, g.occurred_at, g.data
+               FROM held h
+               CROSS JOIN UNNEST($2::uuid[], $3::text[], $4::timestamptz[], $5::text[])
+                    AS g (id, kind, occurred_at, data)
+               ON CONFLICT (user_id, id) DO NOTHING
+               RETURNING id, occurred_at
+           ), added AS MATERIALIZED (
+               SELECT count(*) AS activities, max(occurred_at) AS latest FROM inserted
+           ), counted AS (
+               UPDATE user_stats s
+               SET activities = s.activities + a.activities,
+                   last_activity_at = GREATEST(s.last_activity_at, a.latest)
+               FROM added a
+               WHERE s.user_id = $1 AND a.activities > 0
+           )
+           SELECT ARRAY(SELECT id FROM inserted) AS "ids!" FROM held"#,
+        user.get(),
+        &given.ids,
+        &given.kinds,
+        &given.moments,
+        &given.data
+    )
+    .fetch_optional(connection)
+    .await
+}

@@ -1,0 +1,213 @@
+//! Messages to users, and how many of them are unread.
+
+mod pages;
+mod writes;
+
+use async_trait::async_trait;
+use roster_domain::pagination::{PageRequest, Slice};
+use roster_domain::ports::{BoxError, CreatedNotification, NotificationRepository, StoreError};
+use roster_domain::{
+    MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
+    NotificationState, Timestamp, UnreadNotifications, UserId,
+};
+use sqlx::types::Uuid;
+use time::OffsetDateTime;
+
+use crate::error::{corrupt, store_error};
+use crate::page::slice;
+use crate::pool::PostgresPool;
+use crate::retry::run;
+
+/// Notifications in PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct PostgresNotifications {
+    pool: PostgresPool,
+}
+
+impl PostgresNotifications {
+    /// The notifications of a database.
+    pub fn new(pool: PostgresPool) -> Self {
+        Self { pool }
+    }
+}
+
+#[async_trait]
+impl NotificationRepository for PostgresNotifications {
+    async fn list(
+        &self,
+        user: UserId,
+        state: NotificationState,
+        page: &PageRequest,
+    ) -> Result<Option<Slice<Notification>>, StoreError> {
+        let rows = run!(self.pool, Read, connection => pages::page(connection, user, state, page))
+            .map_err(store_error)?;
+        present(rows).map(|rows| slice(rows, page)).transpose()
+    }
+
+    async fn unread(&self, user: UserId) -> Result<Option<u64>, StoreError> {
+        run!(self.pool, Read, connection => pages::unread(connection, user))
+            .map_err(store_error)?
+            .map(|unread| unread.try_into().map_err(corrupt))
+            .transpose()
+    }
+
+    async fn newest_unread(
+        &self,
+        user: UserId,
+        limit: u16,
+    ) -> Result<Option<UnreadNotifications>, StoreError> {
+        let rows = run!(self.pool, Read, connection => {
+            pages::newest_unread(connection, user, limit)
+        })
+        .map_err(store_error)?;
+        let Some(unread) = rows.first().map(|row| row.unread) else {
+            return Ok(None);
+        };
+        let items = rows
+            .into_iter()
+            .filter(|row| row.row.id.is_some())
+            .map(|row| row.row.try_into())
+            .collect::<Result<_, _>>()?;
+        let unread = unread.try_into().map_err(corrupt)?;
+        Ok(Some(UnreadNotifications { unread, items }))
+    }
+
+    async fn create(
+        &self,
+        user: UserId,
+        notification: &NewNotification,
+    ) -> Result<Option<CreatedNotification>, StoreError> {
+        let made = run!(self.pool, Write, connection => {
+            writes::create(connection, user, notification)
+        })
+        .map_err(store_error)?;
+        let Some(made) = made else {
+            return Ok(None);
+        };
+        let stored = if made.created {
+            unread_copy(notification)
+        } else {
+            let row = run!(self.pool, Read, connection => {
+                writes::find(connection, user, notification.id)
+            })
+            .map_err(store_error)?;
+            match row {
+                Some(row) => row.try_into()?,
+                // The user was purged between the two statements.
+                None => return Ok(None),
+            }
+        };
+        Ok(Some(CreatedNotification {
+            notification: stored,
+            created: made.created,
+            unread: made.unread.try_into().map_err(corrupt)?,
+        }))
+    }
+
+    async fn patch(
+        &self,
+        user: UserId,
+        id: NotificationId,
+        patch: NotificationPatch,
+        at: Timestamp,
+    ) -> Result<Option<(Notification, Marked)>, StoreError> {
+        let row = run!(self.pool, Write, connection => {
+            writes::patch(connection, user, id, patch, at)
+        })
+        .map_err(store_error)?;
+        let Some(patched) = row else {
+            return Ok(None);
+        };
+        let marked = Marked {
+            changed: u64::from(patched.changed),
+            unread: patched.unread.try_into().map_err(corrupt)?,
+        };
+        Ok(Some((patched.row.try_into()?, marked)))
+    }
+
+    async fn mark_read(
+        &self,
+        user: UserId,
+        which: &MarkRead,
+        at: Timestamp,
+    ) -> Result<Option<Marked>, StoreError> {
+        let row = match which {
+            MarkRead::Ids(ids) => {
+                let ids: Vec<_> = ids.iter().map(|id| id.get()).collect();
+                run!(self.pool, Write, connection => {
+                    writes::mark_these(connection, user, &ids, at)
+                })
+            }
+            MarkRead::UpTo(moment) => run!(self.pool, Write, connection => {
+                writes::mark_up_to(connection, user, *moment, at)
+            }),
+            MarkRead::All => run!(self.pool, Write, connection => {
+                writes::mark_all(connection, user, at)
+            }),
+        };
+        let Some(row) = row.map_err(store_error)? else {
+            return Ok(None);
+        };
+        Ok(Some(Marked {
+            changed: row.changed.try_into().map_err(corrupt)?,
+            unread: row.unread.try_into().map_err(corrupt)?,
+        }))
+    }
+}
+
+/// One notification; nothing in any column for a user who has none.
+#[derive(Debug)]
+struct NotificationRow {
+    id: Option<Uuid>,
+    kind: Option<String>,
+    title: Option<String>,
+    body: Option<String>,
+    data: Option<String>,
+    created_at: Option<OffsetDateTime>,
+    read_at: Option<OffsetDateTime>,
+    archived_at: Option<OffsetDateTime>,
+}
+
+/// The rows of a user; `None` without a user. A user without rows is one row of nothing.
+fn present(mut rows: Vec<NotificationRow>) -> Option<Vec<NotificationRow>> {
+    if rows.is_empty() {
+        return None;
+    }
+    rows.retain(|row| row.id.is_some());
+    Some(rows)
+}
+
+fn unread_copy(new: &NewNotification) -> Notification {
+    let new = new.clone();
+    Notification {
+        id: new.id,
+        kind: new.kind,
+        title: new.title,
+        body: new.body,
+        data: new.data,
+        created_at: new.created_at,
+        read_at: None,
+        archived_at: None,
+    }
+}
+
+impl TryFrom<NotificationRow> for Notification {
+    type Error = StoreError;
+
+    fn try_from(row: NotificationRow) -> Result<Self, StoreError> {
+        let parse = || -> Result<Self, BoxError> {
+            let missing = "a row of notifications lacks a column";
+            Ok(Self {
+                id: NotificationId::new(row.id.ok_or(missing)?),
+                kind: row.kind.ok_or(missing)?.parse()?,
+                title: row.title.ok_or(missing)?.parse()?,
+                body: row.body.map(|text| text.parse()).transpose()?,
+                data: row.data.ok_or(missing)?.parse()?,
+                created_at: row.created_at.ok_or(missing)?.try_into()?,
+                read_at: row.read_at.map(TryInto::try_into).transpose()?,
+                archived_at: row.archived_at.map(TryInto::try_into).transpose()?,
+            })
+        };
+        parse().map_err(corrupt)
+    }
+}
