@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use redis::{Cmd, Pipeline, RedisResult, Script, ServerErrorKind, Value};
+use redis::{Arg, Cmd, Pipeline, RedisResult, Script, ServerErrorKind, Value};
 
 use crate::connection::Link;
 
@@ -58,25 +58,19 @@ impl Lua {
 
     /// Sends the calls in one pipeline and answers their replies in order, none of them an error.
     ///
-    /// Where the server forgot the script (a restart, `SCRIPT FLUSH`), nothing ran: the script
-    /// and only those calls are sent once more.
+    /// Where the server forgot the script (a restart, `SCRIPT FLUSH`), nothing ran: only those
+    /// calls are sent once more, each with the source, so that they cannot miss it again.
     pub(crate) async fn run(&self, link: &mut Link, calls: Vec<Cmd>) -> RedisResult<Vec<Value>> {
-        let mut pipeline = Pipeline::with_capacity(calls.len());
-        for call in &calls {
-            pipeline.add_command(call.clone());
-        }
-        let mut replies = link.send_all(&pipeline).await?;
+        let mut replies = link.send_all(&pipeline(&calls)).await?;
         let forgotten: Vec<usize> = (0..replies.len())
-            .filter(|i| is_no_script(&replies[*i]))
+            .filter(|index| is_no_script(&replies[*index]))
             .collect();
         if !forgotten.is_empty() {
-            let mut again = Pipeline::with_capacity(forgotten.len() + 1);
-            again.add_command(self.load());
-            for index in &forgotten {
-                again.add_command(calls[*index].clone());
-            }
-            let mut second = link.send_all(&again).await?.into_iter();
-            second.next().map(Value::extract_error).transpose()?;
+            let again: Vec<Cmd> = forgotten
+                .iter()
+                .map(|index| self.with_source(&calls[*index]))
+                .collect();
+            let second = link.send_all(&pipeline(&again)).await?;
             for (index, reply) in forgotten.into_iter().zip(second) {
                 replies[index] = reply;
             }
@@ -84,11 +78,31 @@ impl Lua {
         replies.into_iter().map(Value::extract_error).collect()
     }
 
+    /// The same call as an `EVAL`, which also loads the script.
+    fn with_source(&self, call: &Cmd) -> Cmd {
+        let mut cmd = redis::cmd("EVAL");
+        cmd.arg(self.source);
+        for argument in call.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = argument {
+                cmd.arg(bytes);
+            }
+        }
+        cmd
+    }
+
     fn load(&self) -> Cmd {
         let mut cmd = redis::cmd("SCRIPT");
         cmd.arg("LOAD").arg(self.source);
         cmd
     }
+}
+
+fn pipeline(commands: &[Cmd]) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(commands.len());
+    for command in commands {
+        pipeline.add_command(command.clone());
+    }
+    pipeline
 }
 
 fn is_no_script(reply: &Value) -> bool {

@@ -3,4 +3,7 @@
 #[macro_use]
 mod support;
 
+mod faults;
+mod load;
+mod releases;
 mod scripts;

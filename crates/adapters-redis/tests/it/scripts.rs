@@ -5,9 +5,7 @@ use std::time::Duration;
 use roster_domain::UserVersion;
 use roster_domain::ports::{Acquired, CacheLookup, FillOutcome, Filling};
 
-use crate::support::{
-    Bench, ID, KEY, expires_at, floor, granted, lease_bytes, unusable, user, version,
-};
+use crate::support::{ID, KEY, expires_at, floor, granted, lease_bytes, unusable, user, version};
 
 /// Versions at which a number that is not exact would go wrong.
 const EDGES: [u64; 6] = [
