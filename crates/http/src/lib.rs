@@ -2,6 +2,8 @@
 
 pub mod commands;
 
+pub mod seeding;
+
 pub mod settings;
 pub mod wiring;
 
