@@ -57,7 +57,7 @@ pub(crate) struct NotConnected;
 impl Connection {
     /// Starts connecting, and waits for nothing.
     pub(crate) fn start(
-        settings: &RedisSettings,
+        settings: RedisSettings,
         observer: Arc<dyn RedisObserver>,
     ) -> Result<Arc<Self>, RedisSettingsError> {
         let info = settings.connection_info()?;

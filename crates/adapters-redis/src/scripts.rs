@@ -60,17 +60,18 @@ impl Lua {
     ///
     /// Where the server forgot the script (a restart, `SCRIPT FLUSH`), nothing ran: only those
     /// calls are sent once more, each with the source, so that they cannot miss it again.
-    pub(crate) async fn run(&self, link: &mut Link, calls: Vec<Cmd>) -> RedisResult<Vec<Value>> {
-        let mut replies = link.send_all(&pipeline(&calls)).await?;
+    pub(crate) async fn run(&self, link: &mut Link, calls: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut replies = link.send_all(calls).await?;
         let forgotten: Vec<usize> = (0..replies.len())
             .filter(|index| is_no_script(&replies[*index]))
             .collect();
         if !forgotten.is_empty() {
-            let again: Vec<Cmd> = forgotten
-                .iter()
-                .map(|index| self.with_source(&calls[*index]))
-                .collect();
-            let second = link.send_all(&pipeline(&again)).await?;
+            let sent: Vec<&Cmd> = calls.cmd_iter().collect();
+            let mut again = Pipeline::with_capacity(forgotten.len());
+            for index in &forgotten {
+                again.add_command(self.with_source(sent[*index]));
+            }
+            let second = link.send_all(&again).await?;
             for (index, reply) in forgotten.into_iter().zip(second) {
                 replies[index] = reply;
             }
@@ -95,14 +96,6 @@ impl Lua {
         cmd.arg("LOAD").arg(self.source);
         cmd
     }
-}
-
-fn pipeline(commands: &[Cmd]) -> Pipeline {
-    let mut pipeline = Pipeline::with_capacity(commands.len());
-    for command in commands {
-        pipeline.add_command(command.clone());
-    }
-    pipeline
 }
 
 fn is_no_script(reply: &Value) -> bool {

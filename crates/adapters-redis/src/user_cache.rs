@@ -54,10 +54,10 @@ impl RedisUserCache {
         observer: Arc<dyn RedisObserver>,
     ) -> Result<Self, RedisSettingsError> {
         Ok(Self {
-            connection: Connection::start(&settings, observer)?,
             keys: Keys::new(&settings.key_prefix),
             limit: settings.command_timeout,
             tombstone_ttl: settings.tombstone_ttl,
+            connection: Connection::start(settings, observer)?,
         })
     }
 
@@ -70,11 +70,19 @@ impl RedisUserCache {
         Arc::clone(&self.connection)
     }
 
-    async fn run_script(&self, script: &Lua, calls: Vec<Cmd>) -> Result<Vec<Value>, CacheError> {
-        if calls.is_empty() {
+    async fn run_script(
+        &self,
+        script: &Lua,
+        calls: impl Iterator<Item = Cmd>,
+    ) -> Result<Vec<Value>, CacheError> {
+        let mut pipeline = Pipeline::with_capacity(calls.size_hint().0);
+        for call in calls {
+            pipeline.add_command(call);
+        }
+        if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        let run = |mut link: Link| async move { script.run(&mut link, calls).await };
+        let run = |mut link: Link| async move { script.run(&mut link, &pipeline).await };
         self.connection.run(self.limit, run).await
     }
 
@@ -117,7 +125,7 @@ impl UserCache for RedisUserCache {
             arguments.extend(request.unusable.iter().map(|seen| &*seen.0));
             scripts::ACQUIRE.call(&key, &arguments)
         });
-        let replies = self.run_script(&scripts::ACQUIRE, calls.collect()).await?;
+        let replies = self.run_script(&scripts::ACQUIRE, calls).await?;
         let reader = self.reader(namespace);
         answer(requests, replies, |request, reply| {
             reader.acquired(request.lease.id, reply)
@@ -140,7 +148,7 @@ impl UserCache for RedisUserCache {
             let arguments = [&fill.lease.token.0[..], &envelope, ttl.as_bytes()];
             scripts::FILL.call(&self.keys.user(id), &arguments)
         });
-        let replies = self.run_script(&scripts::FILL, calls.collect()).await?;
+        let replies = self.run_script(&scripts::FILL, calls).await?;
         answer(fills, replies, |_, reply| match reply {
             Value::Int(0) => Ok(FillOutcome::Refused),
             Value::Int(1) => Ok(FillOutcome::Stored),
@@ -153,9 +161,7 @@ impl UserCache for RedisUserCache {
         let calls = leases
             .iter()
             .map(|lease| scripts::RELEASE.call(&self.keys.user(lease.id), &[&lease.token.0]));
-        self.run_script(&scripts::RELEASE, calls.collect())
-            .await
-            .map(drop)
+        self.run_script(&scripts::RELEASE, calls).await.map(drop)
     }
 
     async fn invalidate_many(
@@ -167,9 +173,7 @@ impl UserCache for RedisUserCache {
             let floor = envelope::hex(*floor);
             scripts::INVALIDATE.call(&self.keys.user(*id), &[&floor, keep_for.as_bytes()])
         });
-        let replies = self
-            .run_script(&scripts::INVALIDATE, calls.collect())
-            .await?;
+        let replies = self.run_script(&scripts::INVALIDATE, calls).await?;
         answer(invalidations, replies, |_, reply| match reply {
             Value::Int(changed) => Ok(changed == 1),
             _ => Err(unexpected("invalidate")),

@@ -18,10 +18,7 @@ pub(super) struct Supervisor {
     dialer: Dialer,
     address: String,
     shared: Arc<Shared>,
-    heartbeat_interval: Duration,
-    heartbeat_timeout: Duration,
-    reconnect_min: Duration,
-    reconnect_max: Duration,
+    settings: RedisSettings,
 }
 
 /// Why a connection was given up.
@@ -36,7 +33,7 @@ enum Lost {
 impl Supervisor {
     pub(super) fn new(
         info: ConnectionInfo,
-        settings: &RedisSettings,
+        settings: RedisSettings,
         shared: Arc<Shared>,
     ) -> Result<Self, RedisSettingsError> {
         let dialer = Dialer::new(info, settings.connect_timeout)?;
@@ -44,10 +41,7 @@ impl Supervisor {
             address: dialer.address(),
             dialer,
             shared,
-            heartbeat_interval: settings.heartbeat_interval,
-            heartbeat_timeout: settings.heartbeat_timeout,
-            reconnect_min: settings.reconnect_min,
-            reconnect_max: settings.reconnect_max.max(settings.reconnect_min),
+            settings,
         })
     }
 
@@ -114,10 +108,9 @@ impl Supervisor {
 
     /// Exponential, and spread over its upper half, so that many nodes do not come at once.
     fn pause(&self, attempts: u32) -> Duration {
-        let doubled = self
-            .reconnect_min
-            .saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX));
-        let longest = doubled.min(self.reconnect_max);
+        let times = 1_u32.checked_shl(attempts).unwrap_or(u32::MAX);
+        let doubled = self.settings.reconnect_min.saturating_mul(times);
+        let longest = doubled.min(self.settings.reconnect_max);
         longest.mul_f64(rand::random_range(0.5..=1.0))
     }
 
@@ -132,16 +125,15 @@ impl Supervisor {
                 tokio::select! {
                     () = signals.over.notified() => return Lost::Broken,
                     () = signals.doubted.notified() => {}
-                    () = sleep(self.heartbeat_interval) => {}
+                    () = sleep(self.settings.heartbeat_interval) => {}
                 }
             }
             tokio::select! {
                 () = signals.over.notified() => return Lost::Broken,
-                answer = timeout(self.heartbeat_timeout, link.send(&ping)) => match answer {
-                    Ok(Ok(_)) => misses = 0,
+                answer = timeout(self.settings.heartbeat_timeout, link.send(&ping)) => match answer {
                     Ok(Err(error)) if super::ends_connection(&error) => return Lost::Broken,
                     // It speaks, if only to say that it is busy.
-                    Ok(Err(_)) => misses = 0,
+                    Ok(Ok(_) | Err(_)) => misses = 0,
                     Err(_) => misses += 1,
                 },
             }

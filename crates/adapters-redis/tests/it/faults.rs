@@ -1,5 +1,6 @@
 //! Break it, see a clean error at once, mend it, see it back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use roster_adapters_redis::{RedisEvent, RedisReadiness, RedisSettings, RedisUserCache};
@@ -26,7 +27,7 @@ async fn at_once(cache: &RedisUserCache) -> CacheError {
 }
 
 /// A cache behind a proxy, with the limits that it has in earnest.
-async fn proxied(server: &RedisServer) -> (std::sync::Arc<RedisUserCache>, FaultProxy) {
+async fn proxied(server: &RedisServer) -> (Arc<RedisUserCache>, FaultProxy) {
     let proxy = FaultProxy::start(server.addr());
     let mut settings = patient(&format!("redis://{}", proxy.addr()));
     settings.command_timeout = RedisSettings::new("").command_timeout;
@@ -70,7 +71,7 @@ async fn a_call_under_way_ends_with_its_server() {
     let bench = bench!();
     bench.server.pause();
     let call = tokio::spawn({
-        let cache = bench.cache.clone();
+        let cache = Arc::clone(&bench.cache);
         async move { get(&cache).await }
     });
     tokio::task::yield_now().await;

@@ -28,7 +28,7 @@ fn acquire_all(numbers: std::ops::Range<u128>) -> Vec<AcquireRequest> {
     numbers
         .map(|number| AcquireRequest {
             lease: lease_of(number),
-            hold_for: Duration::from_secs(60),
+            hold_for: Duration::from_mins(1),
             unusable: None,
         })
         .collect()
@@ -119,7 +119,7 @@ async fn ten_thousand_calls_at_once_each_get_their_own_answer() {
         .unwrap();
     let mut calls = JoinSet::new();
     for call in 0..10_000_u128 {
-        let cache = bench.cache.clone();
+        let cache = Arc::clone(&bench.cache);
         calls.spawn(async move {
             let asked = id(call % 100);
             let found = cache.get_many(OURS, &[asked]).await.unwrap().reply;
@@ -138,14 +138,14 @@ async fn one_of_a_thousand_is_granted() {
     let bench = bench!();
     let mut calls = JoinSet::new();
     for call in 0..1_000_u128 {
-        let cache = bench.cache.clone();
+        let cache = Arc::clone(&bench.cache);
         calls.spawn(async move {
             let request = AcquireRequest {
                 lease: Lease {
                     id: id(1),
                     token: LeaseToken(call.to_be_bytes()),
                 },
-                hold_for: Duration::from_secs(60),
+                hold_for: Duration::from_mins(1),
                 unusable: None,
             };
             let answer = cache.acquire_many(OURS, &[request]).await.unwrap().reply;

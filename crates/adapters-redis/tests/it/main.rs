@@ -1,9 +1,17 @@
 //! The adapter against a real Redis.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 #[macro_use]
 mod support;
 
+mod contracts;
 mod faults;
 mod load;
+mod logs;
 mod releases;
 mod scripts;

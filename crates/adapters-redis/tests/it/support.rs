@@ -25,7 +25,7 @@ pub(crate) const ID: UserId =
     UserId::new(Uuid::from_u128(0x0190_c2a8_7d3e_7c5b_9f1e_3a2b_1c0d_9e8f));
 pub(crate) const KEY: &str = "roster:u:{0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f}";
 pub(crate) const HOLD: Duration = Duration::from_secs(2);
-pub(crate) const TTL: Duration = Duration::from_secs(3600);
+pub(crate) const TTL: Duration = Duration::from_hours(1);
 /// Longer than anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -192,7 +192,7 @@ pub(crate) fn patient(url: &str) -> RedisSettings {
 /// A cache with these settings, connected.
 pub(crate) async fn cache(settings: RedisSettings) -> (Arc<RedisUserCache>, Arc<Tally>) {
     let tally = Arc::new(Tally::default());
-    let observer: Arc<dyn RedisObserver> = tally.clone();
+    let observer: Arc<dyn RedisObserver> = Arc::<Tally>::clone(&tally);
     let cache = Arc::new(RedisUserCache::observed(settings, observer).unwrap());
     until(|| cache.is_connected()).await;
     (cache, tally)
