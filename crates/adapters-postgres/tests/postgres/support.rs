@@ -1,0 +1,105 @@
+//! A store of a test's own, and ways to look behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roster_adapters_postgres::{
+    PostgresActivities, PostgresChangeLog, PostgresNotifications, PostgresPool, PostgresSettings,
+    PostgresStats, PostgresUserTransfer, PostgresUsers, connect, migrate,
+};
+use roster_domain::ports::{
+    ActivityRepository, ChangeLog, NotificationRepository, StatsRepository, UserRepository,
+    UserTransfer,
+};
+use roster_port_contracts::StoreFixture;
+use roster_test_services::{TestDatabase, test_database};
+use sqlx::{Connection as _, PgConnection};
+
+/// A database of the test's own and the repositories on it.
+pub struct Store {
+    pub pool: PostgresPool,
+    pub database: TestDatabase,
+}
+
+/// An empty store with the schema; `None` without a server.
+pub async fn store() -> Option<Store> {
+    let database = database().await?;
+    let pool = connect(&patient(database.url())).unwrap();
+    Some(Store { pool, database })
+}
+
+/// An empty database with the schema; `None` without a server.
+pub async fn database() -> Option<TestDatabase> {
+    test_database("roster", async |url| {
+        migrate(&url).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// An empty database without a schema; `None` without a server.
+pub async fn empty_database() -> Option<TestDatabase> {
+    test_database("empty", async |_| Ok(())).await
+}
+
+/// Settings that do not mistake a busy machine for a broken server.
+pub fn patient(url: &str) -> PostgresSettings {
+    PostgresSettings {
+        acquire_timeout: Duration::from_secs(30),
+        statement_timeout: Duration::from_secs(30),
+        ..PostgresSettings::new(url)
+    }
+}
+
+impl Store {
+    pub fn users(&self) -> PostgresUsers {
+        PostgresUsers::new(self.pool.clone())
+    }
+
+    pub fn transfer(&self) -> PostgresUserTransfer {
+        PostgresUserTransfer::new(self.pool.clone())
+    }
+
+    pub fn notifications(&self) -> PostgresNotifications {
+        PostgresNotifications::new(self.pool.clone())
+    }
+
+    pub fn activities(&self) -> PostgresActivities {
+        PostgresActivities::new(self.pool.clone())
+    }
+
+    pub fn stats(&self) -> PostgresStats {
+        PostgresStats::new(self.pool.clone())
+    }
+
+    /// A connection beside the pool.
+    pub async fn sql(&self) -> PgConnection {
+        PgConnection::connect(self.database.url()).await.unwrap()
+    }
+}
+
+impl StoreFixture for Store {
+    fn users(&self) -> Arc<dyn UserRepository> {
+        Arc::new(Self::users(self))
+    }
+
+    fn transfer(&self) -> Arc<dyn UserTransfer> {
+        Arc::new(Self::transfer(self))
+    }
+
+    fn notifications(&self) -> Arc<dyn NotificationRepository> {
+        Arc::new(Self::notifications(self))
+    }
+
+    fn activities(&self) -> Arc<dyn ActivityRepository> {
+        Arc::new(Self::activities(self))
+    }
+
+    fn stats(&self) -> Arc<dyn StatsRepository> {
+        Arc::new(Self::stats(self))
+    }
+
+    fn change_log(&self) -> Option<Arc<dyn ChangeLog>> {
+        Some(Arc::new(PostgresChangeLog::new(self.pool.clone())))
+    }
+}
