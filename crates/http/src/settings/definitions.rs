@@ -1,0 +1,149 @@
+//! The table of all settings.
+
+use super::kind::Kind;
+
+/// One setting: everything that is known about it before anybody chose a value.
+#[derive(Debug)]
+pub(super) struct Definition {
+    /// Its key in the file; a dot separates the table.
+    pub(super) key: &'static str,
+    /// Its flag, without the dashes.
+    pub(super) flag: &'static str,
+    /// Its variables, the first over the later ones. Names without `ROSTER_` are shared with
+    /// other programs.
+    pub(super) variables: &'static [&'static str],
+    /// What it is when nobody says; `None` when it is not there then.
+    pub(super) default: Option<&'static str>,
+    /// What it takes.
+    pub(super) kind: Kind,
+    /// What it is for.
+    pub(super) help: &'static str,
+}
+
+macro_rules! definitions {
+    ($($name:ident: $key:literal, --$flag:literal, [$($variable:literal),+], $default:expr, $kind:expr, $help:literal;)+) => {
+        $(pub(super) const $name: Definition = Definition {
+            key: $key,
+            flag: $flag,
+            variables: &[$($variable),+],
+            default: $default,
+            kind: $kind,
+            help: $help,
+        };)+
+
+        /// All of them, in the order of `roster config`.
+        pub(super) const ALL: &[&Definition] = &[$(&$name),+];
+    };
+}
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+definitions! {
+    LISTEN: "listen", --"listen", ["ROSTER_LISTEN"], Some("127.0.0.1:8080"), Kind::Address,
+        "Where the API listens; port 0 takes any free one";
+    METRICS_LISTEN: "metrics_listen", --"metrics-listen", ["ROSTER_METRICS_LISTEN"], Some("127.0.0.1:9464"), Kind::AddressOrOff,
+        "Where Prometheus reads /metrics";
+    DATA_DIR: "data_dir", --"data-dir", ["ROSTER_DATA_DIR"], Some("roster-data"), Kind::Path,
+        "Where the SQLite file of the embedded mode lives; made when it is not there";
+
+    DATABASE_URL: "database.url", --"database-url", ["ROSTER_DATABASE_URL", "DATABASE_URL"], None, Kind::PostgresUrl,
+        "PostgreSQL; without it everything is kept in the data folder";
+    DATABASE_DIRECT_URL: "database.direct_url", --"database-direct-url", ["ROSTER_DATABASE_DIRECT_URL"], None, Kind::PostgresUrl,
+        "PostgreSQL for `roster migrate`, where the other address is a connection pooler";
+    DATABASE_MAX_CONNECTIONS: "database.max_connections", --"database-max-connections", ["ROSTER_DATABASE_MAX_CONNECTIONS"], Some("16"),
+        Kind::Count { min: 1, max: 1_000 },
+        "Connections to PostgreSQL at the most";
+    DATABASE_ACQUIRE_TIMEOUT: "database.acquire_timeout", --"database-acquire-timeout", ["ROSTER_DATABASE_ACQUIRE_TIMEOUT"], Some("250ms"),
+        Kind::Duration { min: 10, max: 60 * SECOND },
+        "How long a request waits for a connection";
+    DATABASE_STATEMENT_TIMEOUT: "database.statement_timeout", --"database-statement-timeout", ["ROSTER_DATABASE_STATEMENT_TIMEOUT"], Some("1s"),
+        Kind::Duration { min: 10, max: 10 * 60 * SECOND },
+        "How long one statement of a request may run";
+    DATABASE_START_WAIT: "database.start_wait", --"database-start-wait", ["ROSTER_DATABASE_START_WAIT"], Some("10s"),
+        Kind::Duration { min: 0, max: HOUR },
+        "How long a start waits for a database that cannot be reached yet";
+
+    REDIS_URL: "redis.url", --"redis-url", ["ROSTER_REDIS_URL", "REDIS_URL"], None, Kind::RedisUrl,
+        "The shared cache, for PostgreSQL only";
+    REDIS_KEY_PREFIX: "redis.key_prefix", --"redis-key-prefix", ["ROSTER_REDIS_KEY_PREFIX"], Some("roster"), Kind::KeyPrefix,
+        "What every key in Redis begins with";
+    REDIS_CONNECT_TIMEOUT: "redis.connect_timeout", --"redis-connect-timeout", ["ROSTER_REDIS_CONNECT_TIMEOUT"], Some("250ms"),
+        Kind::Duration { min: 10, max: 60 * SECOND },
+        "How long connecting to Redis may take";
+    REDIS_COMMAND_TIMEOUT: "redis.command_timeout", --"redis-command-timeout", ["ROSTER_REDIS_COMMAND_TIMEOUT"], Some("20ms"),
+        Kind::Duration { min: 1, max: 10 * SECOND },
+        "How long a request waits for Redis before it goes on without";
+
+    CACHE_VALUE_TTL: "cache.value_ttl", --"cache-value-ttl", ["ROSTER_CACHE_VALUE_TTL"], Some("1h"),
+        Kind::Duration { min: SECOND, max: 30 * DAY },
+        "How long a cached user is kept";
+    CACHE_ABSENT_TTL: "cache.absent_ttl", --"cache-absent-ttl", ["ROSTER_CACHE_ABSENT_TTL"], Some("30s"),
+        Kind::Duration { min: SECOND, max: DAY },
+        "How long it is remembered that a user is not there";
+    CACHE_MEMORY: "cache.memory", --"cache-memory", ["ROSTER_CACHE_MEMORY"], Some("64MiB"),
+        Kind::Octets { min: MIB, max: 64 * GIB },
+        "How much the cache in this process may hold";
+    CACHE_CHANGE_LOG_RETENTION: "cache.change_log_retention", --"cache-change-log-retention", ["ROSTER_CACHE_CHANGE_LOG_RETENTION"], Some("2m"),
+        Kind::Duration { min: 10 * SECOND, max: DAY },
+        "How long PostgreSQL keeps the log of changed users";
+
+    HTTP_REQUEST_DEADLINE: "http.request_deadline", --"http-request-deadline", ["ROSTER_HTTP_REQUEST_DEADLINE"], Some("2s"),
+        Kind::Duration { min: 10, max: 10 * 60 * SECOND },
+        "How long a request may take before it is answered with 504";
+    HTTP_DASHBOARD_DEADLINE: "http.dashboard_deadline", --"http-dashboard-deadline", ["ROSTER_HTTP_DASHBOARD_DEADLINE"], Some("800ms"),
+        Kind::Duration { min: 1, max: 10 * 60 * SECOND },
+        "How long a section of a dashboard may take before it is reported as failed";
+    HTTP_MAX_BODY: "http.max_body", --"http-max-body", ["ROSTER_HTTP_MAX_BODY"], Some("64KiB"),
+        Kind::Octets { min: KIB, max: 16 * MIB },
+        "How large the body of a request may be";
+    HTTP_HEADER_TIMEOUT: "http.header_timeout", --"http-header-timeout", ["ROSTER_HTTP_HEADER_TIMEOUT"], Some("30s"),
+        Kind::Duration { min: 100, max: HOUR },
+        "How long a connection may wait until the head of its next request is there";
+    HTTP_MAX_CONNECTIONS: "http.max_connections", --"http-max-connections", ["ROSTER_HTTP_MAX_CONNECTIONS"], Some("20000"),
+        Kind::Count { min: 1, max: 1_000_000 },
+        "Open connections at the most; further ones wait to be accepted";
+    HTTP_DRAIN_GRACE: "http.drain_grace", --"http-drain-grace", ["ROSTER_HTTP_DRAIN_GRACE"], Some("500ms"),
+        Kind::Duration { min: 0, max: 10 * 60 * SECOND },
+        "How long new connections are still taken after SIGTERM, until a load balancer has seen /readyz";
+    HTTP_DRAIN_LIMIT: "http.drain_limit", --"http-drain-limit", ["ROSTER_HTTP_DRAIN_LIMIT"], Some("10s"),
+        Kind::Duration { min: 0, max: HOUR },
+        "How long requests in flight may then go on";
+
+    LOG_FILTER: "log.filter", --"log", ["ROSTER_LOG", "RUST_LOG"], Some("info"), Kind::LogFilter,
+        "What is logged";
+    LOG_FORMAT: "log.format", --"log-format", ["ROSTER_LOG_FORMAT"], Some("auto"), Kind::LogFormat,
+        "How it is logged: `auto` is text on a terminal and JSON elsewhere";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_there_once() {
+        let mut names = BTreeSet::new();
+        for definition in ALL {
+            assert!(
+                names.insert(definition.key.to_owned()),
+                "{} twice",
+                definition.key
+            );
+            for variable in definition.variables {
+                assert!(names.insert((*variable).to_owned()), "{variable} twice");
+            }
+            assert!(
+                names.insert(format!("--{}", definition.flag)),
+                "--{} twice",
+                definition.flag
+            );
+            assert!(definition.variables[0].starts_with("ROSTER_"));
+        }
+    }
+}

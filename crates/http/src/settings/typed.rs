@@ -1,0 +1,273 @@
+//! The settings that the rest of the program works with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use roster_app::{CachePolicy, DashboardPolicy};
+
+use super::definitions as of;
+use super::resolver::Resolver;
+use super::{EffectiveSettings, SecretUrl};
+
+const POSTGRES_SCHEMES: [&str; 2] = ["postgres", "postgresql"];
+
+/// Everything that was chosen.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The API.
+    pub http: HttpSettings,
+    /// Where `/metrics` listens; `None` when it does not.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Where users are kept.
+    pub store: StoreSettings,
+    /// The caches in front of the store.
+    pub cache: CachePolicy,
+    /// The dashboard.
+    pub dashboard: DashboardPolicy,
+    /// Logs.
+    pub log: LogSettings,
+    /// All of it, for people.
+    pub effective: EffectiveSettings,
+}
+
+/// The API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// After this long a request is answered with 504.
+    pub request_deadline: Duration,
+    /// How many octets the body of a request may have.
+    pub max_body: usize,
+    /// How many octets the path and query of a request may have.
+    pub max_url: usize,
+    /// How many octets the header fields of a request may have.
+    pub max_headers: usize,
+    /// How long a connection may wait until the head of its next request is there.
+    pub header_timeout: Duration,
+    /// Open connections at the most.
+    pub max_connections: usize,
+    /// How long new connections are taken once the process has begun to stop.
+    pub drain_grace: Duration,
+    /// How long requests in flight may go on after that.
+    pub drain_limit: Duration,
+}
+
+impl Default for HttpSettings {
+    /// What it is when nobody says, on any free port of the loopback address.
+    fn default() -> Self {
+        let mut resolver = Resolver::new(super::sources::AllGiven::new(), Vec::new());
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..http(&mut resolver)
+        }
+    }
+}
+
+/// Where users are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// A file of this process alone.
+    Embedded(EmbeddedSettings),
+    /// A database server, for any number of processes.
+    Distributed(DistributedSettings),
+}
+
+/// A SQLite file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedSettings {
+    /// The folder that it is in.
+    pub data_dir: PathBuf,
+}
+
+/// PostgreSQL, and Redis in front of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DistributedSettings {
+    /// The system of record.
+    pub database: DatabaseSettings,
+    /// The shared cache.
+    pub redis: Option<RedisSettings>,
+}
+
+/// PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseSettings {
+    /// Where it is.
+    pub url: SecretUrl,
+    /// Where it is without a pooler, for migrations; `url` when there is none.
+    pub direct_url: Option<SecretUrl>,
+    /// Connections at the most.
+    pub max_connections: u32,
+    /// How long a request waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long a statement may run.
+    pub statement_timeout: Duration,
+    /// How long a start waits for a database that cannot be reached.
+    pub start_wait: Duration,
+}
+
+/// Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// Where it is.
+    pub url: SecretUrl,
+    /// What every key begins with.
+    pub key_prefix: String,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a command may take.
+    pub command_timeout: Duration,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// What is logged: a level, or directives of targets and levels.
+    pub filter: String,
+    /// How.
+    pub format: LogFormat,
+}
+
+impl LogSettings {
+    /// Whether the lines are JSON, where they go to a terminal or not.
+    pub fn is_json(&self, terminal: bool) -> bool {
+        match self.format {
+            LogFormat::Json => true,
+            LogFormat::Text => false,
+            LogFormat::Auto => !terminal,
+        }
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+    /// Lines for people on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+}
+
+pub(super) fn build(resolver: &mut Resolver) -> Settings {
+    let value_ttl = resolver.duration(&of::CACHE_VALUE_TTL);
+    let settings = Settings {
+        http: http(resolver),
+        metrics_listen: resolver.address_or_off(&of::METRICS_LISTEN),
+        store: store(resolver),
+        cache: CachePolicy {
+            value_ttl,
+            l1_ttl: value_ttl,
+            absent_ttl: resolver.duration(&of::CACHE_ABSENT_TTL),
+            l1_octets: resolver.octets(&of::CACHE_MEMORY),
+            change_log_retention: resolver.duration(&of::CACHE_CHANGE_LOG_RETENTION),
+            ..CachePolicy::default()
+        },
+        dashboard: DashboardPolicy {
+            section_deadline: resolver.duration(&of::HTTP_DASHBOARD_DEADLINE),
+        },
+        log: LogSettings {
+            filter: resolver.text(&of::LOG_FILTER),
+            format: resolver.log_format(&of::LOG_FORMAT),
+        },
+        effective: EffectiveSettings::default(),
+    };
+    loopback_only(resolver, &of::LISTEN, Some(settings.http.listen));
+    loopback_only(resolver, &of::METRICS_LISTEN, settings.metrics_listen);
+    Settings {
+        effective: resolver.take_effective(),
+        ..settings
+    }
+}
+
+fn http(resolver: &mut Resolver) -> HttpSettings {
+    HttpSettings {
+        listen: resolver.address(&of::LISTEN),
+        request_deadline: resolver.duration(&of::HTTP_REQUEST_DEADLINE),
+        max_body: resolver
+            .octets(&of::HTTP_MAX_BODY)
+            .try_into()
+            .unwrap_or(usize::MAX),
+        // What the contract of the API promises; a setting would make it two contracts.
+        max_url: 8 * 1024,
+        max_headers: 32 * 1024,
+        header_timeout: resolver.duration(&of::HTTP_HEADER_TIMEOUT),
+        max_connections: resolver
+            .count(&of::HTTP_MAX_CONNECTIONS)
+            .try_into()
+            .unwrap_or(usize::MAX),
+        drain_grace: resolver.duration(&of::HTTP_DRAIN_GRACE),
+        drain_limit: resolver.duration(&of::HTTP_DRAIN_LIMIT),
+    }
+}
+
+fn store(resolver: &mut Resolver) -> StoreSettings {
+    let embedded = EmbeddedSettings {
+        data_dir: resolver.text(&of::DATA_DIR).into(),
+    };
+    let url = resolver.url(&of::DATABASE_URL, &POSTGRES_SCHEMES);
+    let direct_url = resolver.url(&of::DATABASE_DIRECT_URL, &POSTGRES_SCHEMES);
+    let max_connections = resolver.count(&of::DATABASE_MAX_CONNECTIONS);
+    let acquire_timeout = resolver.duration(&of::DATABASE_ACQUIRE_TIMEOUT);
+    let statement_timeout = resolver.duration(&of::DATABASE_STATEMENT_TIMEOUT);
+    let start_wait = resolver.duration(&of::DATABASE_START_WAIT);
+    let redis = redis(resolver);
+    match url {
+        Some(url) => StoreSettings::Distributed(DistributedSettings {
+            database: DatabaseSettings {
+                url,
+                direct_url,
+                max_connections,
+                acquire_timeout,
+                statement_timeout,
+                start_wait,
+            },
+            redis,
+        }),
+        None => {
+            if redis.is_some() && !resolver.is_given_wrongly(&of::DATABASE_URL) {
+                let source = resolver.source(&of::REDIS_URL);
+                resolver.refuse(format!(
+                    "{source} names a Redis, but ROSTER_DATABASE_URL names no PostgreSQL: the SQLite file of the embedded \
+                     mode has one process with a cache of its own, and a shared one would only slow it down. \
+                     Set ROSTER_DATABASE_URL, or ROSTER_REDIS_URL=none"
+                ));
+            }
+            StoreSettings::Embedded(embedded)
+        }
+    }
+}
+
+fn redis(resolver: &mut Resolver) -> Option<RedisSettings> {
+    let url = resolver.url(&of::REDIS_URL, &["redis", "rediss"]);
+    let key_prefix = resolver.text(&of::REDIS_KEY_PREFIX);
+    let connect_timeout = resolver.duration(&of::REDIS_CONNECT_TIMEOUT);
+    let command_timeout = resolver.duration(&of::REDIS_COMMAND_TIMEOUT);
+    Some(RedisSettings {
+        url: url?,
+        key_prefix,
+        connect_timeout,
+        command_timeout,
+    })
+}
+
+/// Nobody is asked who he is yet, so nobody else may be able to ask.
+fn loopback_only(
+    resolver: &mut Resolver,
+    definition: &'static of::Definition,
+    address: Option<SocketAddr>,
+) {
+    let Some(address) = address.filter(|address| !address.ip().is_loopback()) else {
+        return;
+    };
+    let source = resolver.source(definition);
+    resolver.refuse(format!(
+        "{source} is {address}, which is not a loopback address: this release cannot authenticate anybody yet, so \
+         everybody who reaches it could read and change every user. Listen on 127.0.0.1:{port}, and let others in \
+         through a proxy on this machine that authenticates them",
+        port = address.port()
+    ));
+}
