@@ -1,1 +1,154 @@
-//! Being written.
+//! Connections: how they are taken, limited and ended.
+//!
+//! A stop loses no request. In this order: every answer says `Connection: close` from the
+//! first moment; new connections are taken for the grace, so that a load balancer can notice;
+//! the listener takes what the kernel has queued and closes; connections that have nothing
+//! under way are closed; those that have may finish until the limit.
+
+mod connection;
+mod listener;
+mod signals;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+pub use listener::bind;
+pub use signals::Signals;
+
+use crate::metrics::Metrics;
+use crate::services::Draining;
+use crate::settings::HttpSettings;
+use connection::Phase;
+
+/// Answers requests until it is stopped.
+pub struct Server {
+    router: Router,
+    settings: HttpSettings,
+    draining: Draining,
+    metrics: Option<Arc<Metrics>>,
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Connections whose request was still under way when the limit was reached.
+    pub cut_off: usize,
+}
+
+impl Server {
+    /// A server of these routes.
+    pub fn new(router: Router, settings: HttpSettings, draining: Draining) -> Self {
+        Self {
+            router,
+            settings,
+            draining,
+            metrics: None,
+        }
+    }
+
+    /// The same, and its connections are counted.
+    #[must_use]
+    pub fn counted(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
+    }
+
+    /// Takes connections until `stop` is ready, then ends as this module says.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Stopped {
+        let (phase, _) = watch::channel(Phase::Serving);
+        let room = Arc::new(Semaphore::new(
+            self.settings.max_connections.min(Semaphore::MAX_PERMITS),
+        ));
+        {
+            let accepting = self.accept_forever(&listener, &phase, &room);
+            tokio::pin!(accepting, stop);
+            tokio::select! {
+                never = &mut accepting => match never {},
+                () = &mut stop => {}
+            }
+            self.draining.begin();
+            // The same future goes on: a connection that it has taken is not lost.
+            let _ = tokio::time::timeout(self.settings.drain_grace, accepting).await;
+        }
+        for stream in listener::close(listener) {
+            self.spawn(stream, &phase, None);
+        }
+        self.finish(&phase).await
+    }
+
+    async fn finish(&self, phase: &watch::Sender<Phase>) -> Stopped {
+        /// For connections whose first request has not been read yet.
+        const PATIENCE: Duration = Duration::from_millis(250);
+        let _ = tokio::time::timeout(PATIENCE, phase.closed()).await;
+        phase.send_replace(Phase::ClosingIdle);
+        let _ = tokio::time::timeout(self.settings.drain_limit, phase.closed()).await;
+        let cut_off = phase.receiver_count();
+        phase.send_replace(Phase::Ending);
+        phase.closed().await;
+        Stopped { cut_off }
+    }
+
+    async fn accept_forever(
+        &self,
+        listener: &TcpListener,
+        phase: &watch::Sender<Phase>,
+        room: &Arc<Semaphore>,
+    ) -> std::convert::Infallible {
+        loop {
+            let permit = Arc::clone(room).acquire_owned().await.ok();
+            match listener.accept().await {
+                Ok((stream, _)) => self.spawn(stream, phase, permit),
+                Err(error) => recover(&error).await,
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        phase: &watch::Sender<Phase>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let open = self
+            .metrics
+            .as_ref()
+            .map(|metrics| metrics.connection_opened());
+        let serving = connection::serve(
+            stream,
+            self.router.clone(),
+            self.settings.header_timeout,
+            self.draining.clone(),
+            phase.subscribe(),
+        );
+        tokio::spawn(async move {
+            serving.await;
+            drop((open, permit));
+        });
+    }
+}
+
+/// A client that is gone before it was accepted is nothing; without free descriptors there is
+/// nothing to do but wait for some.
+async fn recover(error: &io::Error) {
+    const PAUSE: Duration = Duration::from_millis(100);
+    if matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    ) {
+        return;
+    }
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "no connection can be accepted"
+    );
+    tokio::time::sleep(PAUSE).await;
+}

@@ -1,1 +1,150 @@
-//! Being written.
+//! Which adapter stands behind which port: the only place that names them.
+
+mod distributed;
+mod embedded;
+
+mod redis_events;
+
+mod error;
+mod migration;
+mod transfer;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use roster_app::{
+    ActivityService, CacheObserver, Caches, DashboardService, NotificationService, Runtime,
+    StatsService, UserService,
+};
+use roster_domain::ports::{
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
+};
+
+pub use error::StartError;
+pub use migration::{Migrated, migrate};
+pub use transfer::{OpenTransfer, open_transfer};
+
+use crate::metrics::Metrics;
+use crate::services::{Dependency, Draining, Services};
+use crate::settings::{Settings, StoreSettings};
+use distributed::Distributed;
+use embedded::Embedded;
+
+/// The service, ready to answer.
+pub struct Assembled {
+    /// What the routes work on.
+    pub services: Arc<Services>,
+    /// Where users are kept, for people: no password in it.
+    pub description: String,
+    store: OpenStore,
+}
+
+/// What has to be closed at the end.
+enum OpenStore {
+    Embedded(Embedded),
+    Distributed(Distributed),
+}
+
+/// What an adapter puts behind each port.
+struct Ports {
+    users: Arc<dyn UserRepository>,
+    notifications: Arc<dyn NotificationRepository>,
+    activities: Arc<dyn ActivityRepository>,
+    stats: Arc<dyn StatsRepository>,
+    caches: Caches,
+    dependencies: Vec<Dependency>,
+}
+
+/// Opens what the settings name and puts the service together.
+///
+/// Embedded: takes the data folder, makes it when it is not there, and brings its tables up to
+/// date. PostgreSQL: waits for a database that is not there yet, as long as the settings say,
+/// and refuses a schema that is not this release's. Redis need not be there.
+pub async fn assemble(
+    settings: &Settings,
+    runtime: Runtime,
+    metrics: Arc<Metrics>,
+) -> Result<Assembled, StartError> {
+    let (store, ports) = match &settings.store {
+        StoreSettings::Embedded(store) => {
+            let (store, ports) = embedded::open(store, &server_at(settings.http.listen)).await?;
+            (OpenStore::Embedded(store), ports)
+        }
+        StoreSettings::Distributed(store) => {
+            let retention = settings.cache.change_log_retention;
+            let (store, ports) = distributed::open(store, retention, &runtime, &metrics).await?;
+            (OpenStore::Distributed(store), ports)
+        }
+    };
+    let description = store.description();
+    Ok(Assembled {
+        services: Arc::new(services(ports, settings, runtime, metrics)),
+        description,
+        store,
+    })
+}
+
+impl Assembled {
+    /// Tells whoever asks for the data folder where its server listens.
+    pub fn listens_at(&self, address: SocketAddr) -> Result<(), StartError> {
+        match &self.store {
+            OpenStore::Embedded(store) => store.set_holder(&server_at(address)),
+            OpenStore::Distributed(_) => Ok(()),
+        }
+    }
+
+    /// Ends background work and closes the store, after what is under way.
+    pub async fn close(self) {
+        match self.store {
+            OpenStore::Embedded(store) => store.close().await,
+            OpenStore::Distributed(store) => store.close().await,
+        }
+    }
+}
+
+impl OpenStore {
+    fn description(&self) -> String {
+        match self {
+            Self::Embedded(store) => store.description(),
+            Self::Distributed(store) => store.description().to_owned(),
+        }
+    }
+}
+
+fn services(
+    ports: Ports,
+    settings: &Settings,
+    runtime: Runtime,
+    metrics: Arc<Metrics>,
+) -> Services {
+    let users = Arc::new(UserService::new(
+        ports.users,
+        ports.caches,
+        settings.cache.clone(),
+        Arc::<Metrics>::clone(&metrics) as Arc<dyn CacheObserver>,
+        runtime.clone(),
+    ));
+    let dashboard = DashboardService::new(
+        Arc::clone(&users),
+        Arc::clone(&ports.stats),
+        Arc::clone(&ports.notifications),
+        Arc::clone(&ports.activities),
+        settings.dashboard.clone(),
+        runtime.clone(),
+    );
+    Services {
+        users,
+        notifications: NotificationService::new(ports.notifications, runtime.clone()),
+        activity: ActivityService::new(ports.activities, runtime.clone()),
+        stats: StatsService::new(ports.stats),
+        dashboard,
+        dependencies: ports.dependencies,
+        draining: Draining::default(),
+        metrics,
+        runtime,
+    }
+}
+
+fn server_at(address: SocketAddr) -> String {
+    format!("a server at http://{address}")
+}

@@ -53,7 +53,7 @@ impl SettingProblem {
         Self(format!("{source} is not UTF-8 text"))
     }
 
-    pub(super) fn unknown(name: String, nearest: Option<&str>) -> Self {
+    pub(super) fn unknown(name: &str, nearest: Option<&str>) -> Self {
         Self(match nearest {
             Some(nearest) => format!("{name} is not a setting: did you mean {nearest}?"),
             None => format!("{name} is not a setting: `roster config` lists all there are"),

@@ -69,7 +69,7 @@ impl Reader<'_> {
                     let name = format!("{}:{line}: {key}", self.path.display());
                     let nearest =
                         effective::nearest(&key, ALL.iter().map(|definition| definition.key));
-                    self.problems.push(SettingProblem::unknown(name, nearest));
+                    self.problems.push(SettingProblem::unknown(&name, nearest));
                 }
             }
         }

@@ -93,7 +93,7 @@ impl clap::Args for SettingFlags {
                 .map(|value| format!(", default {value}"))
                 .unwrap_or_default();
             // Few are needed often: `-h` shows those, `--help` all.
-            let seldom = definition.key.contains('.') && !definition.key.ends_with(".url");
+            let seldom = definition.key.contains('.') && !definition.kind.is_secret();
             Arg::new(definition.key)
                 .long(definition.flag)
                 .value_name("VALUE")
@@ -183,16 +183,14 @@ fn from_variables(
             return None;
         }
         let source = Source::Variable(name);
-        match value.to_str() {
-            Some(text) => Some(Given {
-                text: text.to_owned(),
-                source,
-            }),
-            None => {
-                problems.push(SettingProblem::not_text(&source));
-                None
-            }
+        let text = value.to_str().map(str::to_owned);
+        if text.is_none() {
+            problems.push(SettingProblem::not_text(&source));
         }
+        Some(Given {
+            text: text?,
+            source,
+        })
     })
 }
 
@@ -208,7 +206,7 @@ fn refuse_unknown(variables: &BTreeMap<OsString, OsString>, problems: &mut Vec<S
             && !TOOL_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         if ours && !known().any(|variable| variable == name) {
             problems.push(SettingProblem::unknown(
-                name.to_owned(),
+                name,
                 effective::nearest(name, known()),
             ));
         }

@@ -71,7 +71,7 @@ pub enum StoreSettings {
     /// A file of this process alone.
     Embedded(EmbeddedSettings),
     /// A database server, for any number of processes.
-    Distributed(DistributedSettings),
+    Distributed(Box<DistributedSettings>),
 }
 
 /// A SQLite file.
@@ -215,30 +215,26 @@ fn store(resolver: &mut Resolver) -> StoreSettings {
     let statement_timeout = resolver.duration(&of::DATABASE_STATEMENT_TIMEOUT);
     let start_wait = resolver.duration(&of::DATABASE_START_WAIT);
     let redis = redis(resolver);
-    match url {
-        Some(url) => StoreSettings::Distributed(DistributedSettings {
-            database: DatabaseSettings {
-                url,
-                direct_url,
-                max_connections,
-                acquire_timeout,
-                statement_timeout,
-                start_wait,
-            },
-            redis,
-        }),
-        None => {
-            if redis.is_some() && !resolver.is_given_wrongly(&of::DATABASE_URL) {
-                let source = resolver.source(&of::REDIS_URL);
-                resolver.refuse(format!(
-                    "{source} names a Redis, but ROSTER_DATABASE_URL names no PostgreSQL: the SQLite file of the embedded \
-                     mode has one process with a cache of its own, and a shared one would only slow it down. \
-                     Set ROSTER_DATABASE_URL, or ROSTER_REDIS_URL=none"
-                ));
-            }
-            StoreSettings::Embedded(embedded)
-        }
+    if let Some(url) = url {
+        let database = DatabaseSettings {
+            url,
+            direct_url,
+            max_connections,
+            acquire_timeout,
+            statement_timeout,
+            start_wait,
+        };
+        return StoreSettings::Distributed(Box::new(DistributedSettings { database, redis }));
     }
+    if redis.is_some() && !resolver.is_given_wrongly(&of::DATABASE_URL) {
+        let source = resolver.source(&of::REDIS_URL);
+        resolver.refuse(format!(
+            "{source} names a Redis, but ROSTER_DATABASE_URL names no PostgreSQL: the embedded mode on a SQLite \
+             file is one process with a cache of its own, which a shared one would only slow down. \
+             Set ROSTER_DATABASE_URL, or ROSTER_REDIS_URL=none"
+        ));
+    }
+    StoreSettings::Embedded(embedded)
 }
 
 fn redis(resolver: &mut Resolver) -> Option<RedisSettings> {

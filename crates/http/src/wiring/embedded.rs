@@ -1,0 +1,82 @@
+//! One process on a SQLite file.
+
+use std::sync::Arc;
+
+use roster_adapters_sqlite::{
+    DataFolder, LockError, SqliteActivities, SqliteNotifications, SqliteReadiness, SqliteSettings,
+    SqliteStats, SqliteStore, SqliteUsers,
+};
+use roster_app::Caches;
+
+use super::{Ports, StartError};
+use crate::services::Dependency;
+use crate::settings::EmbeddedSettings;
+
+/// The file, and the lock on its folder.
+pub(super) struct Embedded {
+    store: SqliteStore,
+    folder: DataFolder,
+}
+
+pub(super) async fn open(
+    settings: &EmbeddedSettings,
+    holder: &str,
+) -> Result<(Embedded, Ports), StartError> {
+    let embedded = Embedded::open(settings, holder).await?;
+    let store = &embedded.store;
+    let ports = Ports {
+        users: Arc::new(SqliteUsers::new(store)),
+        notifications: Arc::new(SqliteNotifications::new(store)),
+        activities: Arc::new(SqliteActivities::new(store)),
+        stats: Arc::new(SqliteStats::new(store)),
+        caches: Caches::Embedded,
+        dependencies: vec![Dependency {
+            name: "database",
+            required: true,
+            readiness: Arc::new(SqliteReadiness::new(store)),
+        }],
+    };
+    Ok((embedded, ports))
+}
+
+impl Embedded {
+    pub(super) async fn open(
+        settings: &EmbeddedSettings,
+        holder: &str,
+    ) -> Result<Self, StartError> {
+        let folder = lock(settings, holder)?;
+        let store = roster_adapters_sqlite::open(&folder.database(), &SqliteSettings::default())
+            .await
+            .map_err(|source| StartError::File(source.into()))?;
+        Ok(Self { store, folder })
+    }
+
+    pub(super) fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    pub(super) fn set_holder(&self, holder: &str) -> Result<(), StartError> {
+        self.folder.set_holder(holder).map_err(refused)
+    }
+
+    pub(super) fn description(&self) -> String {
+        self.folder.database().display().to_string()
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+        drop(self.folder);
+    }
+}
+
+/// Takes the data folder, or says who has it.
+pub(super) fn lock(settings: &EmbeddedSettings, holder: &str) -> Result<DataFolder, StartError> {
+    DataFolder::lock(&settings.data_dir, holder).map_err(refused)
+}
+
+fn refused(error: LockError) -> StartError {
+    match error {
+        LockError::Held { path, by } => StartError::FolderHeld { path, by },
+        error @ LockError::Io { .. } => StartError::File(error.into()),
+    }
+}
