@@ -1,1 +1,86 @@
-//! Being written.
+//! One endpoint, one file: what it takes, what it answers, how it is documented, its handler.
+
+mod list_users;
+
+mod batch_get_users;
+mod create_user;
+mod delete_user;
+mod get_user;
+mod look_up_user;
+mod restore_user;
+mod update_user;
+
+mod get_dashboard;
+mod get_stats;
+
+mod livez;
+mod readyz;
+mod version;
+
+mod api_docs;
+mod openapi_document;
+mod problems;
+
+mod feed_bodies;
+mod paging;
+mod read_headers;
+mod reply;
+mod user_body;
+mod values;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::{Problem, ProblemType};
+use crate::router::ApiState;
+
+/// Every documented route.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_users::list_users, create_user::create_user))
+        .routes(routes!(batch_get_users::batch_get_users))
+        .routes(routes!(look_up_user::look_up_user))
+        .routes(routes!(
+            get_user::get_user,
+            update_user::update_user,
+            delete_user::delete_user
+        ))
+        .routes(routes!(restore_user::restore_user))
+        .routes(routes!(get_stats::get_stats))
+        .routes(routes!(get_dashboard::get_dashboard))
+        .routes(routes!(livez::livez))
+        .routes(routes!(readyz::readyz))
+        .routes(routes!(version::version))
+        .routes(routes!(openapi_document::openapi_document))
+        .routes(routes!(problems::list_problems))
+        .routes(routes!(problems::get_problem))
+}
+
+/// The routes that only people look at.
+pub(crate) fn pages() -> Router<ApiState> {
+    Router::new()
+        .route("/docs", get(api_docs::entrance))
+        .route("/docs/{file}", get(api_docs::file))
+}
+
+/// Whether a path answers with more than JSON.
+pub(crate) fn is_page(path: &str) -> bool {
+    ["/docs", "/problems"]
+        .into_iter()
+        .any(|page| path.starts_with(page))
+}
+
+/// Where no route is.
+pub(crate) async fn no_such_path() -> Problem {
+    Problem::new(ProblemType::NotFound, "There is nothing at this path.")
+}
+
+/// Where a route is, but not with this method; the router adds the header `Allow`.
+pub(crate) async fn no_such_method() -> Problem {
+    Problem::new(
+        ProblemType::MethodNotAllowed,
+        "The path does not have this method; Allow lists those it has.",
+    )
+}

@@ -8,6 +8,7 @@ pub mod settings;
 pub mod wiring;
 
 pub mod endpoints;
+mod extract;
 pub mod openapi;
 pub mod router;
 pub mod server;

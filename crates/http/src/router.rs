@@ -1,1 +1,41 @@
-//! Being written.
+//! All routes and what stands around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+
+use crate::endpoints;
+use crate::middleware::{Envelope, envelope};
+use crate::services::Services;
+use crate::settings::HttpSettings;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct ApiState {
+    pub(crate) services: Arc<Services>,
+    /// How many octets a body may have.
+    pub(crate) max_body: usize,
+}
+
+impl FromRef<ApiState> for Arc<Services> {
+    fn from_ref(state: &ApiState) -> Self {
+        Self::clone(&state.services)
+    }
+}
+
+/// The whole service as a router.
+pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
+    let envelope_state = Arc::new(Envelope::new(&services, settings));
+    let (routes, _) = endpoints::routes().split_for_parts();
+    routes
+        .merge(endpoints::pages())
+        .fallback(endpoints::no_such_path)
+        .method_not_allowed_fallback(endpoints::no_such_method)
+        .layer(from_fn_with_state(envelope_state, envelope))
+        .with_state(ApiState {
+            services,
+            max_body: settings.max_body,
+        })
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use roster_app::UserDraft;
+use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
+
+use super::reply;
+use super::user_body::UserBody;
+use crate::extract::{ApiJson, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::problem::{Problem, documented_problems};
+use crate::services::Services;
+
+/// A user to be.
+#[derive(utoipa::ToSchema)]
+pub(super) struct NewUser {
+    /// The address; no other user may have it, whatever its case.
+    #[schema(value_type = String, format = Email, max_length = 254, example = "zoe@example.com")]
+    email: Email,
+    /// The name: one line that is not blank.
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Zoë Müller")]
+    name: UserName,
+    /// The preferred language, a language tag (BCP 47).
+    #[schema(value_type = Option<String>, max_length = 35, example = "de-CH")]
+    locale: Option<Locale>,
+    /// Where the picture is: an absolute http or https URL.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 2048, example = "https://img.example/zoe.png")]
+    avatar_url: Option<AvatarUrl>,
+    /// What the deployment keeps beside the fields: up to 16 KiB and 32 levels.
+    #[schema(value_type = Option<Object>, example = json!({ "team": "blue" }))]
+    metadata: Option<JsonObject>,
+    /// The id; one is made when it is left out.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    id: Option<UserId>,
+}
+
+impl FromMembers for NewUser {
+    fn from_members(members: &mut Members<'_>) -> Result<Self, Refused> {
+        let (email, name) = (members.required("email"), members.required("name"));
+        let (locale, avatar_url) = (members.optional("locale"), members.optional("avatar_url"));
+        let (metadata, id) = (members.optional("metadata"), members.optional("id"));
+        Ok(Self {
+            email: email?,
+            name: name?,
+            locale: locale?,
+            avatar_url: avatar_url?,
+            metadata: metadata?,
+            id: id?,
+        })
+    }
+}
+
+documented_problems!(
+    EmailTaken,
+    Conflict,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    DependencyUnavailable,
+);
+
+/// Stores a new user.
+#[utoipa::path(
+    post,
+    path = "/v1/users",
+    tag = "users",
+    request_body(content = NewUser, content_type = "application/json"),
+    responses(
+        (status = 201, description = "The user as it is stored.", body = UserBody, headers(
+            ("Location" = String, description = "Where the user is, relative."),
+            ("ETag" = String, description = "Strong, from the version."),
+        )),
+        Problems,
+    ),
+)]
+pub(super) async fn create_user(
+    State(services): State<Arc<Services>>,
+    ApiQuery(NoParameters): ApiQuery<NoParameters>,
+    ApiJson(new): ApiJson<NewUser>,
+) -> Result<Response, Problem> {
+    let draft = UserDraft {
+        id: new.id,
+        email: new.email,
+        name: new.name,
+        locale: new.locale,
+        avatar_url: new.avatar_url,
+        metadata: new.metadata.unwrap_or_else(JsonObject::empty),
+    };
+    let user = services.users.create(draft).await?;
+    let mut response = reply::user(StatusCode::CREATED, &user)?;
+    let location =
+        HeaderValue::try_from(format!("/v1/users/{}", user.id)).map_err(Problem::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}

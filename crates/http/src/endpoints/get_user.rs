@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use roster_domain::{UserId, UserVersion};
+
+use super::read_headers::describe_read;
+use super::reply;
+use super::user_body::UserBody;
+use crate::extract::{
+    ApiPath, ApiQuery, Consistency, EntityTag, FromQuery, IfNoneMatch, NoCache, Query,
+};
+use crate::problem::{Problem, documented_problems};
+use crate::services::Services;
+
+/// How fresh the answer must be.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// From any tier, or from the primary. The header `Cache-Control: no-cache` means `strong`.
+    #[param(inline, required = false, default = "cached")]
+    consistency: Consistency,
+    /// Never a version below this one.
+    #[param(value_type = Option<u64>, required = false)]
+    min_version: UserVersion,
+}
+
+impl FromQuery for Parameters {
+    fn from_query(query: &mut Query<'_>) -> Result<Self, Problem> {
+        let min_version = query.parsed("min_version", "a whole number from 0 up")?;
+        Ok(Self {
+            consistency: Consistency::from_query(query)?,
+            min_version: min_version.map_or(UserVersion::NONE, UserVersion::new),
+        })
+    }
+}
+
+documented_problems!(UserNotFound, VersionAhead, DependencyUnavailable);
+
+/// One user, whole.
+#[utoipa::path(
+    get,
+    path = "/v1/users/{id}",
+    tag = "users",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        Parameters,
+        ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
+    ),
+    responses(
+        (status = 200, description = "The user.", body = UserBody, headers(
+            ("ETag" = String, description = "Strong, from the version."),
+            ("Cache-Status" = String, description = "What the caches did (RFC 9211); not there without a cache."),
+            ("Staleness-Bound" = String, description = "How many seconds old the answer may be at the most, or `unproven`."),
+        )),
+        (status = 304, description = "The client has this version.", headers(
+            ("ETag" = String, description = "Strong, from the version."),
+            ("Cache-Status" = String, description = "What the caches did (RFC 9211); not there without a cache."),
+            ("Staleness-Bound" = String, description = "How many seconds old the answer may be at the most, or `unproven`."),
+        )),
+        Problems,
+    ),
+)]
+pub(super) async fn get_user(
+    State(services): State<Arc<Services>>,
+    ApiPath(id): ApiPath<UserId>,
+    ApiQuery(query): ApiQuery<Parameters>,
+    no_cache: NoCache,
+    held: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let freshness = query.consistency.freshness(no_cache, query.min_version);
+    let answer = services.users.get(id, freshness).await?;
+    let tag = EntityTag::of_version(answer.user.version);
+    let mut response = if held.has(&tag) {
+        reply::not_modified(&tag)
+    } else {
+        reply::user(StatusCode::OK, &answer.user)?
+    };
+    describe_read(&mut response, &answer);
+    Ok(response)
+}

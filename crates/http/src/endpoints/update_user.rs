@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use roster_domain::{
+    AvatarUrl, Edit, Email, JsonObject, Locale, ProfilePatch, UserId, UserName, UserPatch,
+};
+
+use super::reply;
+use super::user_body::UserBody;
+use crate::extract::{
+    ApiMergePatch, ApiPath, ApiQuery, FromMembers, IfMatch, Members, NoParameters, Refused,
+};
+use crate::problem::{Problem, documented_problems};
+use crate::services::Services;
+
+/// A merge patch (RFC 7396): what is left out stays, and null removes where that is allowed.
+#[derive(utoipa::ToSchema)]
+pub(super) struct UserChanges {
+    /// A new name: one line that is not blank.
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, example = "Zoë Weiß")]
+    name: Option<UserName>,
+    /// A new address; no other user may have it, whatever its case.
+    #[schema(value_type = String, required = false, format = Email, max_length = 254)]
+    email: Option<Email>,
+    /// Whether the user may act.
+    #[schema(value_type = bool, required = false)]
+    is_active: Option<bool>,
+    /// The preferred language, a language tag (BCP 47); null removes it.
+    #[schema(value_type = Option<String>, max_length = 35)]
+    locale: Edit<Locale>,
+    /// Where the picture is: an absolute http or https URL; null removes it.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 2048, example = json!(null))]
+    avatar_url: Edit<AvatarUrl>,
+    /// A merge patch of the metadata: objects merge, null removes a member; null for the whole
+    /// empties it.
+    #[schema(value_type = Option<Object>, example = json!({ "team": null, "floor": 4 }))]
+    metadata: Edit<JsonObject>,
+}
+
+impl FromMembers for UserChanges {
+    fn from_members(members: &mut Members<'_>) -> Result<Self, Refused> {
+        let (name, email, is_active) = (
+            members.replaced("name"),
+            members.replaced("email"),
+            members.replaced("is_active"),
+        );
+        let (locale, avatar_url, metadata) = (
+            members.edit("locale"),
+            members.edit("avatar_url"),
+            members.edit("metadata"),
+        );
+        Ok(Self {
+            name: name?,
+            email: email?,
+            is_active: is_active?,
+            locale: locale?,
+            avatar_url: avatar_url?,
+            metadata: metadata?,
+        })
+    }
+}
+
+documented_problems!(
+    UserNotFound,
+    EmailTaken,
+    Conflict,
+    VersionMismatch,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    DependencyUnavailable,
+);
+
+/// Changes a user. A patch that changes nothing keeps the version.
+#[utoipa::path(
+    patch,
+    path = "/v1/users/{id}",
+    tag = "users",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the versions that the change is meant for, or `*`."),
+    ),
+    request_body(content(
+        (UserChanges = "application/merge-patch+json"),
+        (UserChanges = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "The user as it is stored now.", body = UserBody, headers(
+            ("ETag" = String, description = "Strong, from the version."),
+        )),
+        Problems,
+    ),
+)]
+pub(super) async fn update_user(
+    State(services): State<Arc<Services>>,
+    ApiPath(id): ApiPath<UserId>,
+    ApiQuery(NoParameters): ApiQuery<NoParameters>,
+    expected: IfMatch,
+    ApiMergePatch(changes): ApiMergePatch<UserChanges>,
+) -> Result<Response, Problem> {
+    let patch = UserPatch {
+        profile: ProfilePatch {
+            name: changes.name,
+            is_active: changes.is_active,
+            locale: changes.locale,
+            avatar_url: changes.avatar_url,
+        },
+        email: changes.email,
+        metadata: changes.metadata,
+    };
+    let user = expected
+        .guard(|version| services.users.update(id, patch.clone(), version))
+        .await?;
+    reply::user(StatusCode::OK, &user)
+}

@@ -1,0 +1,21 @@
+//! What handlers take from a request: each extractor refuses with a problem of its own.
+
+mod body;
+mod json_values;
+mod members;
+
+mod path;
+mod query;
+
+mod conditions;
+mod freshness;
+
+pub(crate) mod accept;
+
+pub(crate) use body::{ApiJson, ApiMergePatch};
+pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
+pub(crate) use freshness::{Consistency, NoCache};
+pub(crate) use json_values::FromJson;
+pub(crate) use members::{FromBody, FromMembers, Members, Refusals, Refused};
+pub(crate) use path::ApiPath;
+pub(crate) use query::{ApiQuery, FromQuery, NoParameters, Query, refused};

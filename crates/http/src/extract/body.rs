@@ -1,0 +1,110 @@
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::value::RawValue;
+
+use super::{FromBody, Refusals, Refused};
+use crate::problem::{Problem, ProblemType};
+use crate::router::ApiState;
+
+/// A body of the type `application/json`.
+pub(crate) struct ApiJson<T>(pub(crate) T);
+
+/// A merge patch (RFC 7396). Plain JSON is read as one too, as many clients can send nothing else.
+pub(crate) struct ApiMergePatch<T>(pub(crate) T);
+
+const JSON: &[&str] = &["application/json"];
+const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
+
+impl<T: FromBody> FromRequest<ApiState> for ApiJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        if !is_one_of(request.headers(), JSON) {
+            return Err(Problem::new(
+                ProblemType::UnsupportedMediaType,
+                "The body is application/json in UTF-8.",
+            ));
+        }
+        parse(&read(request, state.max_body).await?).map(Self)
+    }
+}
+
+impl<T: FromBody> FromRequest<ApiState> for ApiMergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        if !is_one_of(request.headers(), MERGE_PATCH) {
+            let detail = "The body is application/merge-patch+json in UTF-8; application/json is read as the same.";
+            return Err(
+                Problem::new(ProblemType::UnsupportedMediaType, detail).with_header(
+                    HeaderName::from_static("accept-patch"),
+                    HeaderValue::from_static("application/merge-patch+json, application/json"),
+                ),
+            );
+        }
+        parse(&read(request, state.max_body).await?).map(Self)
+    }
+}
+
+/// Whether the body is of one of these types, and in UTF-8 if it says so.
+fn is_one_of(headers: &HeaderMap, accepted: &[&str]) -> bool {
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(Ok(line)), None) = (lines.next().map(HeaderValue::to_str), lines.next()) else {
+        return false;
+    };
+    let mut parts = line.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| {
+        accepted
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    });
+    let utf8 = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset")
+                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        });
+    named && utf8
+}
+
+async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(
+            ProblemType::ContentTooLarge,
+            format!("A body has at most {limit} octets."),
+        )
+    };
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large());
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(Problem::malformed("The body ended before its time.")),
+    }
+}
+
+fn parse<T: FromBody>(body: &[u8]) -> Result<T, Problem> {
+    let text = str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))?;
+    let value: &RawValue = serde_json::from_str(text).map_err(|refusal| {
+        Problem::malformed(format!(
+            "The body is not JSON: line {}, column {}.",
+            refusal.line(),
+            refusal.column()
+        ))
+    })?;
+    let mut refusals = Refusals::default();
+    let parsed = T::from_body(value, &mut refusals);
+    match (refusals.into_problem(), parsed) {
+        (None, Ok(parsed)) => Ok(parsed),
+        (Some(problem), _) => Err(problem),
+        (None, Err(Refused)) => Err(Problem::validation(Vec::new())),
+    }
+}

@@ -1,0 +1,48 @@
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::response::Response;
+use futures::FutureExt as _;
+use roster_domain::ports::Clock;
+
+use crate::problem::{Problem, ProblemType};
+
+/// Runs a route to its end, its deadline or its panic, whichever comes first.
+pub(super) async fn run(
+    route: impl Future<Output = Response>,
+    clock: &dyn Clock,
+    deadline: Duration,
+) -> Result<Response, Problem> {
+    // The state behind a handler is shared through locks that recover, or not at all.
+    let mut route = pin!(AssertUnwindSafe(route).catch_unwind());
+    let mut timer = None;
+    let outcome = poll_fn(|context| {
+        if let Poll::Ready(outcome) = route.as_mut().poll(context) {
+            return Poll::Ready(Some(outcome));
+        }
+        // What is answered from memory is ready at once, and never needs a timer.
+        let timer = timer.get_or_insert_with(|| clock.sleep(deadline));
+        timer.as_mut().poll(context).map(|()| None)
+    });
+    let Some(outcome) = outcome.await else {
+        let detail = format!("The request took longer than {} ms.", deadline.as_millis());
+        return Err(Problem::new(ProblemType::DeadlineExceeded, detail));
+    };
+    outcome.map_err(|panic| Problem::internal(Panicked(message(&*panic))))
+}
+
+/// A handler that panicked, and with which words.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked: {0}")]
+struct Panicked(String);
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
+        .to_owned()
+}

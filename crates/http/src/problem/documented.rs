@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use super::{FieldError, ProblemType};
+
+/// The body of every failed request (RFC 9457).
+#[derive(utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[expect(
+    dead_code,
+    reason = "it is the documented form; the body itself is written from borrowed parts"
+)]
+pub(crate) struct ProblemSchema {
+    /// The type's URI reference; there it is described.
+    #[schema(format = "uri-reference", example = "/problems/user-not-found")]
+    r#type: String,
+    /// The type in words, the same in every answer.
+    #[schema(example = "User not found")]
+    title: String,
+    /// The status of the response.
+    #[schema(example = 404)]
+    status: u16,
+    /// What is to be said about this occurrence.
+    #[schema(example = "There is no such user.")]
+    detail: String,
+    /// The path of the request.
+    #[schema(
+        format = "uri-reference",
+        example = "/v1/users/0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"
+    )]
+    instance: String,
+    /// The request id, as in the header X-Request-Id.
+    #[schema(example = "4f1d2c3b5a6978870000000000000001")]
+    request_id: String,
+    /// Every member of the body that is not accepted; there with validation-failed alone.
+    #[schema(value_type = Option<Vec<FieldError>>)]
+    errors: Option<Vec<FieldError>>,
+}
+
+/// What any operation may answer, whatever it does.
+const ANYWHERE: &[ProblemType] = &[
+    ProblemType::MalformedRequest,
+    ProblemType::NotAcceptable,
+    ProblemType::UriTooLong,
+    ProblemType::HeadersTooLarge,
+    ProblemType::Internal,
+    ProblemType::TemporaryReducedCapacity,
+    ProblemType::DeadlineExceeded,
+];
+
+/// The documented responses of an operation with these problems and those of any operation.
+pub(crate) fn responses(own: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<String, Vec<ProblemType>> = BTreeMap::new();
+    for kind in ANYWHERE.iter().chain(own) {
+        by_status
+            .entry(kind.status().as_str().to_owned())
+            .or_default()
+            .push(*kind);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, kinds)| (status, RefOr::T(response(&kinds))))
+        .collect()
+}
+
+fn response(kinds: &[ProblemType]) -> Response {
+    let content = kinds.iter().fold(
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))),
+        |content, kind| content.examples_from_iter([(kind.name(), example(*kind))]),
+    );
+    let description: Vec<_> = kinds
+        .iter()
+        .map(|kind| format!("[{}]({})", kind.title(), kind.uri()))
+        .collect();
+    ResponseBuilder::new()
+        .description(description.join(" or "))
+        .content("application/problem+json", content.build())
+        .build()
+}
+
+fn example(kind: ProblemType) -> utoipa::openapi::example::Example {
+    let mut value = json!({
+        "type": kind.uri(),
+        "title": kind.title(),
+        "status": kind.status().as_u16(),
+        "detail": kind.meaning(),
+        "instance": "/v1/users",
+        "request_id": "4f1d2c3b5a6978870000000000000001",
+    });
+    if kind == ProblemType::ValidationFailed {
+        value["errors"] = json!([
+            { "pointer": "/email", "code": "not_an_email", "detail": "This is not an e-mail address: Missing separator character '@'." },
+            { "pointer": "/nmae", "code": "unknown_member", "detail": "There is no such member." },
+        ]);
+    }
+    ExampleBuilder::new()
+        .summary(kind.title())
+        .value(Some(value))
+        .build()
+}
+
+/// Names the problems of an operation for the document: `documented_problems!(UserNotFound)`
+/// makes a type `Problems` to list among the `responses(…)` of `#[utoipa::path]`.
+macro_rules! documented_problems {
+    ($($kind:ident),* $(,)?) => {
+        struct Problems;
+
+        impl utoipa::IntoResponses for Problems {
+            fn responses() -> std::collections::BTreeMap<
+                String,
+                utoipa::openapi::RefOr<utoipa::openapi::Response>,
+            > {
+                $crate::problem::responses(&[$($crate::problem::ProblemType::$kind),*])
+            }
+        }
+    };
+}
+pub(crate) use documented_problems;

@@ -1,0 +1,81 @@
+use roster_app::{FeedError, UserError};
+use roster_domain::UserVersion;
+use roster_domain::ports::StoreError;
+
+use super::{FieldError, Problem, ProblemType};
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::NotFound => user_not_found(),
+            UserError::VersionAhead {
+                current: Some(current),
+            } => Self::new(
+                ProblemType::VersionAhead,
+                format!("The store holds version {current}, which is below the minimum asked for."),
+            ),
+            UserError::VersionAhead { current: None } => Self::new(
+                ProblemType::VersionAhead,
+                "The store holds no version of this user.",
+            ),
+            UserError::EmailTaken => Self::new(
+                ProblemType::EmailTaken,
+                "Another user has this e-mail address.",
+            ),
+            UserError::IdTaken => Self::new(
+                ProblemType::Conflict,
+                "The id is or was a user's; ids are never used again.",
+            ),
+            UserError::VersionMismatch { current } => version_mismatch(current),
+            UserError::AlreadyDeleted => {
+                Self::new(ProblemType::AlreadyDeleted, "The user was deleted before.")
+            }
+            UserError::NotDeleted => Self::new(ProblemType::NotDeleted, "The user is not deleted."),
+            UserError::Contended => Self::new(
+                ProblemType::Conflict,
+                "Others changed the user at the same time; the request can be sent again.",
+            ),
+            UserError::Invalid { member, source } => {
+                Self::validation(vec![FieldError::new(format!("/{member}"), source)])
+            }
+            UserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::UserNotFound => user_not_found(),
+            FeedError::NotificationNotFound => Self::new(
+                ProblemType::NotificationNotFound,
+                "The user has no notification with this id.",
+            ),
+            FeedError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::new(
+                ProblemType::DependencyUnavailable,
+                "The database does not answer just now.",
+            )
+            .with_cause(error),
+            StoreError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+fn user_not_found() -> Problem {
+    Problem::new(ProblemType::UserNotFound, "There is no such user.")
+}
+
+fn version_mismatch(current: UserVersion) -> Problem {
+    Problem::new(
+        ProblemType::VersionMismatch,
+        format!("The user is at version {current}, which If-Match does not name."),
+    )
+}

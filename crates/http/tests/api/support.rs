@@ -1,0 +1,308 @@
+//! The whole router over the ports in memory, and answers as text that a snapshot can hold.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use roster_adapters_memory::{
+    ManualClock, MemoryActivities, MemoryChangeLog, MemoryNotifications, MemoryReadiness,
+    MemoryStats, MemoryStore, MemoryUserCache, MemoryUsers, SequentialIds, TokioSpawner,
+};
+use roster_app::{
+    ActivityService, CachePolicy, Caches, DashboardPolicy, DashboardService, NotificationService,
+    Runtime, SharedCache, StatsService, UserService,
+};
+use roster_domain::ports::{
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
+};
+use roster_http::metrics::Metrics;
+use roster_http::router::router;
+use roster_http::services::{Dependency, Draining, Services};
+use roster_http::settings::HttpSettings;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// What the service is built from; a test replaces what it wants to see fail.
+pub struct Parts {
+    pub users: Arc<dyn UserRepository>,
+    pub notifications: Arc<dyn NotificationRepository>,
+    pub activities: Arc<dyn ActivityRepository>,
+    pub stats: Arc<dyn StatsRepository>,
+    pub caches: Caches,
+    pub settings: HttpSettings,
+    pub clock: Arc<ManualClock>,
+    pub store: MemoryStore,
+}
+
+impl Parts {
+    pub fn new() -> Self {
+        let (store, clock) = (MemoryStore::new(), Arc::new(ManualClock::default()));
+        Self {
+            users: Arc::new(MemoryUsers::new(store.clone())),
+            notifications: Arc::new(MemoryNotifications::new(store.clone())),
+            activities: Arc::new(MemoryActivities::new(store.clone())),
+            stats: Arc::new(MemoryStats::new(store.clone())),
+            caches: Caches::Embedded,
+            settings: HttpSettings::default(),
+            clock,
+            store,
+        }
+    }
+
+    /// The same behind a shared cache.
+    pub fn with_shared_cache(mut self) -> Self {
+        self.caches = Caches::Shared(SharedCache {
+            cache: Arc::new(MemoryUserCache::new(
+                Arc::<ManualClock>::clone(&self.clock) as _
+            )),
+            change_log: Arc::new(MemoryChangeLog::new(self.store.clone())),
+        });
+        self
+    }
+
+    pub fn build(self) -> Api {
+        let runtime = Runtime {
+            clock: Arc::<ManualClock>::clone(&self.clock) as _,
+            ids: Arc::new(SequentialIds::new()),
+            tasks: Arc::new(TokioSpawner),
+        };
+        let metrics = Arc::new(Metrics::new());
+        let observer = Arc::<Metrics>::clone(&metrics) as _;
+        let users = Arc::new(UserService::new(
+            self.users,
+            self.caches,
+            CachePolicy::default(),
+            observer,
+            runtime.clone(),
+        ));
+        let (database, cache) = (
+            Arc::new(MemoryReadiness::new()),
+            Arc::new(MemoryReadiness::new()),
+        );
+        let draining = Draining::default();
+        let services = Services {
+            dashboard: DashboardService::new(
+                Arc::clone(&users),
+                Arc::clone(&self.stats),
+                Arc::clone(&self.notifications),
+                Arc::clone(&self.activities),
+                DashboardPolicy::default(),
+                runtime.clone(),
+            ),
+            users,
+            notifications: NotificationService::new(
+                Arc::clone(&self.notifications),
+                runtime.clone(),
+            ),
+            activity: ActivityService::new(Arc::clone(&self.activities), runtime.clone()),
+            stats: StatsService::new(self.stats),
+            dependencies: vec![
+                Dependency {
+                    name: "database",
+                    required: true,
+                    readiness: Arc::clone(&database) as _,
+                },
+                Dependency {
+                    name: "cache",
+                    required: false,
+                    readiness: Arc::clone(&cache) as _,
+                },
+            ],
+            draining: draining.clone(),
+            metrics: Arc::clone(&metrics),
+            runtime,
+        };
+        let router = router(Arc::new(services), &self.settings);
+        Api {
+            router,
+            clock: self.clock,
+            database,
+            cache,
+            draining,
+            metrics,
+        }
+    }
+}
+
+/// A running service.
+pub struct Api {
+    router: Router,
+    pub clock: Arc<ManualClock>,
+    pub database: Arc<MemoryReadiness>,
+    pub cache: Arc<MemoryReadiness>,
+    pub draining: Draining,
+    pub metrics: Arc<Metrics>,
+}
+
+/// A service over an empty store.
+pub fn api() -> Api {
+    Parts::new().build()
+}
+
+/// One request to be.
+pub struct Call {
+    method: String,
+    uri: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+pub fn call(method: &str, uri: &str) -> Call {
+    Call {
+        method: method.into(),
+        uri: uri.into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+pub fn get(uri: &str) -> Call {
+    call("GET", uri)
+}
+
+pub fn post(uri: &str, body: &Value) -> Call {
+    call("POST", uri).json(body)
+}
+
+pub fn patch(uri: &str, body: &Value) -> Call {
+    call("PATCH", uri).body("application/merge-patch+json", body.to_string())
+}
+
+impl Call {
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.into(), value.as_ref().to_vec()));
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header("content-type", content_type)
+    }
+}
+
+impl Api {
+    pub async fn send(&self, call: Call) -> Answer {
+        let mut request = Request::builder().method(&*call.method).uri(call.uri);
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.body(Body::from(call.body)).unwrap())
+            .await
+            .unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// A stored user's body.
+    pub async fn create(&self, number: u32) -> Value {
+        let body = json!({ "email": format!("user{number}@example.com"), "name": format!("User {number}") });
+        let answer = self.send(post("/v1/users", &body)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        answer.json()
+    }
+
+    /// As many users, a second apart; their ids in the order of their birth.
+    pub async fn create_many(&self, count: u32) -> Vec<String> {
+        let mut ids = Vec::new();
+        for number in 1..=count {
+            self.clock.advance(Duration::from_secs(1));
+            ids.push(self.create(number).await["id"].as_str().unwrap().to_owned());
+        }
+        ids
+    }
+
+    /// Moves the clock as soon as `count` wait on it.
+    pub async fn advance_when(&self, count: usize, duration: Duration) {
+        while self.clock.sleepers() < count {
+            tokio::task::yield_now().await;
+        }
+        self.clock.advance(duration);
+    }
+}
+
+/// One answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The name of the problem, after the form of every problem was checked.
+    pub fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{} {}",
+            self.status,
+            self.text()
+        );
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        let body = self.json();
+        for member in ["title", "detail", "instance", "request_id"] {
+            assert!(
+                body[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}: {body}"
+            );
+        }
+        assert_eq!(body["status"], self.status.as_u16());
+        assert_eq!(body["request_id"], self.header("x-request-id").unwrap());
+        body["type"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("/problems/")
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Status, headers and body as one text.
+    pub fn shown(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        let headers: BTreeMap<_, _> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        for (name, value) in headers {
+            writeln!(text, "{name}: {value}").unwrap();
+        }
+        match serde_json::from_slice::<Value>(&self.body) {
+            Ok(body) => write!(text, "\n{body:#}").unwrap(),
+            Err(_) => write!(text, "\n{}", self.text()).unwrap(),
+        }
+        text
+    }
+}
+
+/// An id that no user has.
+pub const NOBODY: &str = "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f";
