@@ -33,7 +33,7 @@ impl Default for SqliteSettings {
             readers: u32::try_from(processors).unwrap_or(4).clamp(2, 4),
             read_acquire_timeout: Duration::from_millis(250),
             writer_queue_timeout: Duration::from_secs(2),
-            transfer_timeout: Duration::from_secs(60),
+            transfer_timeout: Duration::from_mins(1),
         }
     }
 }
@@ -64,7 +64,8 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
         })?;
     let readers = SqlitePoolOptions::new()
         .max_connections(settings.readers.max(1))
-        .min_connections(1)
+        // All at once: none is made, with a thread and its pragmas, while a request waits.
+        .min_connections(settings.readers.max(1))
         .acquire_timeout(settings.read_acquire_timeout)
         // A file does not hang up: a connection that was good stays so.
         .test_before_acquire(false)

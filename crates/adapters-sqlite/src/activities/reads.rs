@@ -1,6 +1,6 @@
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::StoreError;
-use roster_domain::{Activity, ActivityFilter, UserId};
+use roster_domain::{Activity, ActivityFilter, FeedKind, UserId};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ pub(super) async fn list(
         window = window.until(until.unix_micros());
     }
     let user = user.get();
-    let kind = filter.kind.as_ref().map(|kind| kind.as_str());
+    let kind = filter.kind.as_ref().map(FeedKind::as_str);
     let rows = if window.descending {
         rows!(readers, user, kind, window, "DESC")
     } else {

@@ -1,5 +1,5 @@
-use roster_domain::Timestamp;
 use roster_domain::ports::{SeedBatch, StoreError};
+use roster_domain::{AvatarUrl, Locale, NotificationBody, Timestamp};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -31,8 +31,8 @@ impl Rows {
                     user.email.as_str(),
                     user.name.as_str(),
                     u8::from(user.is_active),
-                    user.locale.as_ref().map(|tag| tag.as_str()),
-                    user.avatar_url.as_ref().map(|url| url.as_str()),
+                    user.locale.as_ref().map(Locale::as_str),
+                    user.avatar_url.as_ref().map(AvatarUrl::as_str),
                     user.metadata.as_str(),
                     user.created_at.unix_micros(),
                 )
@@ -60,7 +60,7 @@ impl Rows {
                         hex(new.id.get()),
                         new.kind.as_str(),
                         new.title.as_str(),
-                        new.body.as_ref().map(|body| body.as_str()),
+                        new.body.as_ref().map(NotificationBody::as_str),
                         new.data.as_str(),
                         new.created_at.unix_micros(),
                         read_at.map(Timestamp::unix_micros),

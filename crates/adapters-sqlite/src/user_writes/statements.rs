@@ -1,5 +1,5 @@
 use roster_domain::ports::StoreError;
-use roster_domain::{Email, Timestamp, User, UserId, UserVersion};
+use roster_domain::{AvatarUrl, Email, Locale, Timestamp, User, UserId, UserVersion};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -106,8 +106,8 @@ pub(super) async fn insert_user(tx: &mut SqliteConnection, user: &User) -> Resul
         user.name.as_str(),
         user.metadata.as_str(),
     );
-    let locale = user.locale.as_ref().map(|tag| tag.as_str());
-    let avatar_url = user.avatar_url.as_ref().map(|url| url.as_str());
+    let locale = user.locale.as_ref().map(Locale::as_str);
+    let avatar_url = user.avatar_url.as_ref().map(AvatarUrl::as_str);
     let created_at = user.created_at.unix_micros();
     let updated_at = user.updated_at.unix_micros();
     sqlx::query!(
@@ -139,8 +139,8 @@ pub(super) async fn update_user(tx: &mut SqliteConnection, user: &User) -> Resul
         user.name.as_str(),
         user.metadata.as_str(),
     );
-    let locale = user.locale.as_ref().map(|tag| tag.as_str());
-    let avatar_url = user.avatar_url.as_ref().map(|url| url.as_str());
+    let locale = user.locale.as_ref().map(Locale::as_str);
+    let avatar_url = user.avatar_url.as_ref().map(AvatarUrl::as_str);
     let updated_at = user.updated_at.unix_micros();
     sqlx::query!(
         "UPDATE users

@@ -115,6 +115,10 @@ async fn transaction(
 ) -> Result<(), sqlx::Error> {
     execute(connection, "BEGIN IMMEDIATE").await?;
     for mut job in jobs.drain(..) {
+        // Looked at again: the transaction may have waited for its beginning.
+        if !job.is_wanted() {
+            continue;
+        }
         execute(connection, "SAVEPOINT job").await?;
         if !job.run(connection).await
             && let Err(error) = execute(connection, "ROLLBACK TO job").await

@@ -1,5 +1,5 @@
 use roster_domain::ports::StoreError;
-use roster_domain::{Notification, NotificationId, Timestamp, UserId};
+use roster_domain::{Notification, NotificationBody, NotificationId, Timestamp, UserId};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let (user, id) = (user.get(), new.id.get());
     let (kind, title, data) = (new.kind.as_str(), new.title.as_str(), new.data.as_str());
-    let body = new.body.as_ref().map(|body| body.as_str());
+    let body = new.body.as_ref().map(NotificationBody::as_str);
     let created_at = new.created_at.unix_micros();
     sqlx::query!(
         "INSERT INTO notifications (user_id, id, kind, title, body, data, created_at)

@@ -1,0 +1,135 @@
+use std::fs;
+use std::path::Path;
+
+use roster_port_contracts::StoreFixture as _;
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+
+use crate::seeding::batch;
+use crate::support::fixture;
+
+/// A statement of the adapter, from the data that its build is checked with, and its plan in a
+/// file with statistics.
+struct Plan {
+    statement: String,
+    steps: Vec<String>,
+}
+
+/// Of a file without statistics, as it is at first, and of one with them.
+async fn plans() -> Vec<Plan> {
+    let fixture = fixture().await.unwrap();
+    let mut plans = read_plans(&mut fixture.raw().await).await;
+    fixture.transfer().seed(&batch(0, 1_000)).await.unwrap();
+    fixture.transfer().analyze().await.unwrap();
+    plans.extend(read_plans(&mut fixture.raw().await).await);
+    plans
+}
+
+async fn read_plans(connection: &mut SqliteConnection) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for statement in statements() {
+        let steps = explain(connection, &statement).await;
+        plans.push(Plan { statement, steps });
+    }
+    plans
+}
+
+fn statements() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let query: serde_json::Value = serde_json::from_str(&text).unwrap();
+            query["query"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+async fn explain(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
+    let explain = format!("EXPLAIN QUERY PLAN {statement}");
+    sqlx::query(AssertSqlSafe(explain))
+        .fetch_all(connection)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get("detail"))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_list_is_one_bounded_range_of_its_covering_index() {
+    let plans = plans().await;
+    for (filter, index) in [
+        ("AND is_active = 1 ", "users_active"),
+        ("AND is_active = 0 ", "users_inactive"),
+        ("IS NULL AND (created_at", "users_any"),
+    ] {
+        let lists: Vec<_> = plans
+            .iter()
+            .filter(|plan| plan.statement.contains("ORDER BY created_at"))
+            .filter(|plan| plan.statement.contains("FROM users WHERE"))
+            .filter(|plan| plan.statement.contains(filter))
+            .collect();
+        assert_eq!(lists.len(), 4, "one a direction and file: {filter}");
+        for list in lists {
+            let range = "((created_at,id)>(?,?) AND (created_at,id)<(?,?))";
+            let expected = format!("SEARCH users USING COVERING INDEX {index} {range}");
+            assert_eq!(list.steps, [expected], "{}", list.statement);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_feed_is_one_bounded_range_of_its_index() {
+    let plans = plans().await;
+    let feeds: Vec<_> = plans
+        .iter()
+        .filter(|plan| plan.statement.contains("LIMIT ?6") || plan.statement.contains("LIMIT ?7"))
+        .filter(|plan| plan.statement.contains("LEFT JOIN"))
+        .collect();
+    assert_eq!(
+        feeds.len(),
+        20,
+        "four states and the activities, in each direction and file"
+    );
+    for feed in feeds {
+        let bounded = feed.steps.iter().any(|step| {
+            step.starts_with("SEARCH notifications USING INDEX notifications_")
+                && step.ends_with("(user_id=? AND (created_at,id)>(?,?) AND (created_at,id)<(?,?))")
+                || step.starts_with("SEARCH activities USING INDEX activities_feed")
+                    && step.ends_with(
+                        "(user_id=? AND (occurred_at,id)>(?,?) AND (occurred_at,id)<(?,?))",
+                    )
+        });
+        assert!(bounded, "{}\n{:#?}", feed.statement, feed.steps);
+    }
+}
+
+#[tokio::test]
+async fn many_ids_are_looked_up_by_the_primary_key() {
+    let plans = plans().await;
+    let many: Vec<_> = plans
+        .iter()
+        .filter(|plan| plan.statement.contains("WHERE id IN (SELECT unhex"))
+        .collect();
+    assert_eq!(many.len(), 2);
+    let lookup = "SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)";
+    for Plan { steps, .. } in many {
+        assert!(steps.iter().any(|step| step == lookup), "{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn no_statement_reads_a_whole_table() {
+    for plan in plans().await {
+        for step in &plan.steps {
+            let counts = plan.statement.contains("count(*)") && step.contains("COVERING INDEX");
+            // The first row says whether there is one.
+            let looks = plan.statement.contains("NOT EXISTS (SELECT 1 FROM users)")
+                || plan.statement.contains("LIMIT 1");
+            let small = ["json_each", "CONSTANT ROW", "SCAN a", "SCAN n"];
+            let scans = step.starts_with("SCAN") && !small.iter().any(|small| step.contains(small));
+            assert!(!scans || counts || looks, "{}\n{step}", plan.statement);
+        }
+    }
+}

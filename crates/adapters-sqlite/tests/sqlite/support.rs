@@ -1,0 +1,65 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use roster_adapters_sqlite::{
+    SqliteActivities, SqliteNotifications, SqliteSettings, SqliteStats, SqliteStore,
+    SqliteUserTransfer, SqliteUsers, open,
+};
+use roster_domain::ports::{
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
+};
+use roster_port_contracts::StoreFixture;
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+/// A database file of the test's own.
+pub(crate) struct Fixture {
+    pub(crate) store: SqliteStore,
+    pub(crate) folder: TempDir,
+}
+
+pub(crate) async fn fixture() -> Option<Fixture> {
+    Some(fixture_with(&SqliteSettings::default()).await)
+}
+
+pub(crate) async fn fixture_with(settings: &SqliteSettings) -> Fixture {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder.path().join("roster.db"), settings)
+        .await
+        .unwrap();
+    Fixture { store, folder }
+}
+
+impl Fixture {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("roster.db")
+    }
+
+    /// A look at the file that does not go through the adapter.
+    pub(crate) async fn raw(&self) -> SqliteConnection {
+        let url = format!("sqlite:{}", self.path().display());
+        SqliteConnection::connect(&url).await.unwrap()
+    }
+}
+
+impl StoreFixture for Fixture {
+    fn users(&self) -> Arc<dyn UserRepository> {
+        Arc::new(SqliteUsers::new(&self.store))
+    }
+
+    fn transfer(&self) -> Arc<dyn UserTransfer> {
+        Arc::new(SqliteUserTransfer::new(&self.store))
+    }
+
+    fn notifications(&self) -> Arc<dyn NotificationRepository> {
+        Arc::new(SqliteNotifications::new(&self.store))
+    }
+
+    fn activities(&self) -> Arc<dyn ActivityRepository> {
+        Arc::new(SqliteActivities::new(&self.store))
+    }
+
+    fn stats(&self) -> Arc<dyn StatsRepository> {
+        Arc::new(SqliteStats::new(&self.store))
+    }
+}
