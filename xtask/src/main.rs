@@ -1,2 +1,82 @@
-//! x
-fn main(){}
+//! Development commands: `cargo xtask help`.
+
+#![expect(clippy::print_stdout, reason = "a tool for the terminal")]
+#![expect(clippy::print_stderr, reason = "a tool for the terminal")]
+
+mod command;
+mod failure;
+mod source;
+mod workspace;
+
+mod acceptance;
+mod boundaries;
+mod ci;
+mod deny;
+mod dev;
+mod docs_check;
+mod openapi;
+mod services;
+mod sqlx_data;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Development commands of the workspace",
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test, with real PostgreSQL and Redis
+    Test(test::Args),
+    /// Run every check that a change has to pass, but for the tests
+    Ci(ci::Args),
+    /// Check which crate depends on which, and what is named where
+    Boundaries,
+    /// Check the rules of the source that no compiler knows
+    Tidy,
+    /// Check that the documentation builds and names only what exists
+    DocsCheck,
+    /// Check licences, banned packages and sources of all dependencies
+    Deny,
+    /// Run the service on a private PostgreSQL and Redis, seeded; Ctrl-C ends everything
+    Dev(dev::Args),
+    /// Write docs/openapi.json from the code
+    Openapi(openapi::Args),
+    /// Write the offline data of the SQL queries from private databases
+    Sqlx(sqlx_data::Args),
+    /// Drive the release binary over HTTP on real stores
+    Acceptance(acceptance::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test(args) => test::run(&args),
+        Task::Ci(args) => ci::run(&args),
+        Task::Boundaries => boundaries::run(),
+        Task::Tidy => tidy::run(),
+        Task::DocsCheck => docs_check::run(),
+        Task::Deny => deny::run(),
+        Task::Dev(args) => dev::run(&args),
+        Task::Openapi(args) => openapi::run(&args),
+        Task::Sqlx(args) => sqlx_data::run(&args),
+        Task::Acceptance(args) => acceptance::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Every check that a change has to pass, but for the tests.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::command::{cargo, run as run_command};
+use crate::failure::{Failure, Outcome};
+use crate::{boundaries, deny, docs_check, openapi, sqlx_data, tidy};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only this step
+    #[arg(long)]
+    only: Option<String>,
+}
+
+struct Step {
+    name: &'static str,
+    run: fn() -> Outcome,
+}
+
+/// The quick ones first; those that share a build stand together.
+const STEPS: [Step; 10] = [
+    Step {
+        name: "fmt",
+        run: || run_command(&mut cargo(["fmt", "--all", "--", "--check"])),
+    },
+    Step {
+        name: "tidy",
+        run: tidy::run,
+    },
+    Step {
+        name: "boundaries",
+        run: boundaries::run,
+    },
+    Step {
+        name: "deny",
+        run: deny::run,
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "clippy-alone",
+        run: clippy_alone,
+    },
+    Step {
+        name: "docs",
+        run: docs_check::run,
+    },
+    Step {
+        name: "sqlx",
+        run: || sqlx_data::run(&sqlx_data::Args::check()),
+    },
+    Step {
+        name: "foreign-database",
+        run: foreign_database,
+    },
+    Step {
+        name: "openapi",
+        run: || openapi::run(&openapi::Args { check: true }),
+    },
+];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time that a step takes is for its reader alone"
+)]
+pub(crate) fn run(args: &Args) -> Outcome {
+    if let Some(only) = &args.only
+        && STEPS.iter().all(|step| step.name != only)
+    {
+        let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        return Err(Failure::new(format!(
+            "no step is called {only}; there are {}",
+            names.join(", ")
+        )));
+    }
+    for step in STEPS
+        .iter()
+        .filter(|step| args.only.as_ref().is_none_or(|only| only == step.name))
+    {
+        println!("== {}", step.name);
+        let started = Instant::now();
+        let done = (step.run)();
+        println!(
+            "== {}: {} in {:.1} s",
+            step.name,
+            if done.is_ok() { "ok" } else { "failed" },
+            started.elapsed().as_secs_f64()
+        );
+        done?;
+    }
+    Ok(())
+}
+
+fn clippy() -> Outcome {
+    run_command(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+/// The build of the whole workspace switches on `mocks` and other features for tests; what ships is built without.
+fn clippy_alone() -> Outcome {
+    run_command(&mut cargo([
+        "clippy",
+        "--package",
+        "roster-http",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+/// A reader's own `DATABASE_URL` must not decide whether the workspace builds.
+fn foreign_database() -> Outcome {
+    run_command(&mut cargo([
+        "clean",
+        "--quiet",
+        "--package",
+        "roster-adapters-postgres",
+        "--package",
+        "roster-adapters-sqlite",
+    ]))?;
+    run_command(foreign(&mut cargo([
+        "build",
+        "--quiet",
+        "--package",
+        "roster-http",
+    ])))
+}
+
+fn foreign(command: &mut Command) -> &mut Command {
+    let nowhere = "postgres://nobody:nothing@127.0.0.1:1/none";
+    for variable in [
+        "DATABASE_URL",
+        "ROSTER_POSTGRES_DATABASE_URL",
+        "ROSTER_SQLITE_DATABASE_URL",
+    ] {
+        command.env(variable, nowhere);
+    }
+    command
+}

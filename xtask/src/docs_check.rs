@@ -1,0 +1,122 @@
+//! The documentation builds, and what it points to exists.
+
+use clap::CommandFactory;
+
+use crate::command::{cargo, run as run_command};
+use crate::failure::{Failure, Outcome};
+use crate::workspace::{self, TextFile};
+
+pub(crate) fn run() -> Outcome {
+    let tasks: Vec<String> = crate::Cli::command()
+        .get_subcommands()
+        .map(|task| task.get_name().to_owned())
+        .collect();
+    let mut violations = Vec::new();
+    for file in workspace::files()?.iter().filter(|file| file.is("md")) {
+        violations.extend(dead_links(file));
+        violations.extend(unknown_tasks(file, &tasks));
+    }
+    Failure::of_rules("docs", &violations)?;
+    run_command(
+        cargo(["doc", "--workspace", "--no-deps", "--quiet"])
+            .env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+/// Links to files of this repository that are not there.
+fn dead_links(file: &TextFile) -> Vec<String> {
+    let folder = workspace::root().join(&file.path);
+    let Some(folder) = folder.parent() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (number, target) in links(&file.text) {
+        let path = target.split(['#', '?']).next().unwrap_or_default();
+        if !path.is_empty() && !path.contains(':') && !folder.join(path).exists() {
+            found.push(format!("{}:{number}: {target} does not exist", file.path));
+        }
+    }
+    found
+}
+
+/// The targets of all `[text](target)` and `[name]: target` outside code blocks, with their lines.
+fn links(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut in_block = false;
+    for (number, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        }
+        if in_block {
+            continue;
+        }
+        let inline = line
+            .match_indices("](")
+            .filter_map(|(at, _)| line[at + 2..].split([')', ' ']).next());
+        let reference = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]: "))
+            .map(|(_, target)| target.trim());
+        found.extend(inline.chain(reference).map(|target| (number + 1, target)));
+    }
+    found
+}
+
+/// A `cargo xtask …` that would fail if one typed it.
+fn unknown_tasks(file: &TextFile, tasks: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, line) in file.text.lines().enumerate() {
+        for (at, called) in line.match_indices("cargo xtask ") {
+            let rest = &line[at + called.len()..];
+            let word: String = rest
+                .chars()
+                .take_while(|letter| letter.is_ascii_lowercase() || *letter == '-')
+                .collect();
+            if !word.is_empty() && word != "help" && !tasks.contains(&word) {
+                found.push(format!(
+                    "{}:{}: `cargo xtask {word}` is no command",
+                    file.path,
+                    number + 1
+                ));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readme(text: &str) -> TextFile {
+        TextFile {
+            path: "README.md".to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_found() {
+        let text = "[a](Cargo.toml) [b](docs/none.md#part)\n\n[c]: none.txt\n[d](https://example.com/none) [e](#here)";
+        assert_eq!(
+            dead_links(&readme(text)),
+            [
+                "README.md:1: docs/none.md#part does not exist",
+                "README.md:3: none.txt does not exist"
+            ]
+        );
+        assert!(dead_links(&readme("```\n[a](none.md)\n```")).is_empty());
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_is_found() {
+        let tasks = ["test".to_owned(), "docs-check".to_owned()];
+        let text =
+            "`cargo xtask test`, cargo xtask docs-check, `cargo xtask …`, `cargo xtask help`";
+        assert!(unknown_tasks(&readme(text), &tasks).is_empty());
+        assert_eq!(
+            unknown_tasks(&readme("run `cargo xtask tset -- x`"), &tasks).len(),
+            1
+        );
+    }
+}

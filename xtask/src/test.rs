@@ -1,0 +1,106 @@
+//! Every test of the workspace, on real servers.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use roster_test_services::SERVER_URL_VARIABLE;
+
+use crate::command::{cargo, is_there, run as run_command};
+use crate::failure::{Failure, Outcome};
+use crate::services::{self, Services};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Handed to cargo-nextest, or to `cargo test` where that is not installed
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    forwarded: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let services = services::for_tests()?;
+    let forwarded = args.forwarded.iter().map(String::as_str);
+    if !is_there("cargo-nextest", &["--version"]) {
+        let tests = cargo(
+            ["test", "--workspace", "--no-fail-fast"]
+                .into_iter()
+                .chain(forwarded),
+        );
+        return counted(with(&services, tests));
+    }
+    run_command(&mut with(
+        &services,
+        cargo(
+            ["nextest", "run", "--workspace"]
+                .into_iter()
+                .chain(forwarded),
+        ),
+    ))?;
+    if args.forwarded.is_empty() {
+        run_command(&mut with(
+            &services,
+            cargo(["test", "--quiet", "--workspace", "--doc"]),
+        ))?;
+    }
+    Ok(())
+}
+
+fn with(services: &Services, mut command: Command) -> Command {
+    if let Some(url) = services.postgres_url() {
+        command.env(SERVER_URL_VARIABLE, url);
+    }
+    if services.complete {
+        // All servers can be had, so a test that skips itself has a fault.
+        command.env("REQUIRE_SERVICES", "1");
+    }
+    command
+}
+
+/// `cargo test` counts for each executable; this adds up.
+fn counted(mut command: Command) -> Outcome {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let (mut passed, mut failed) = (0, 0);
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            if let Some((more_passed, more_failed)) = counts(&line) {
+                passed += more_passed;
+                failed += more_failed;
+            }
+        }
+    }
+    let status = child.wait()?;
+    println!("{passed} passed, {failed} failed");
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new("not all tests passed"))
+    }
+}
+
+/// Of a line like `test result: ok. 4 passed; 0 failed; 0 ignored; …`.
+fn counts(line: &str) -> Option<(u64, u64)> {
+    let result = line.strip_prefix("test result: ")?;
+    let before = |word: &str| {
+        let words: Vec<&str> = result
+            .split([' ', ';', '.'])
+            .filter(|part| !part.is_empty())
+            .collect();
+        let at = words.iter().position(|part| *part == word)?;
+        words.get(at.checked_sub(1)?)?.parse().ok()
+    };
+    Some((before("passed")?, before("failed")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_a_result_line_are_read() {
+        let line =
+            "test result: FAILED. 40 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counts(line), Some((40, 2)));
+        assert_eq!(counts("test passed ... ok"), None);
+    }
+}
