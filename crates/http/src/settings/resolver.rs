@@ -194,7 +194,7 @@ fn refused_url(definition: &'static Definition, given: &Given) -> SettingProblem
         (Source::Variable(name), Some(scheme)) if !name.starts_with("ROSTER_") => {
             SettingProblem::new(format!(
                 "{name} is an address of {scheme}://, which Roster does not use: expected {}. \
-             If {name} is meant for another program, set {own}, which comes first",
+             If {name} is meant for another program, set {own}, which comes first and may be `none`",
                 definition.kind
             ))
         }

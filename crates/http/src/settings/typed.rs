@@ -262,8 +262,8 @@ fn loopback_only(
     let source = resolver.source(definition);
     resolver.refuse(format!(
         "{source} is {address}, which is not a loopback address: this release cannot authenticate anybody yet, so \
-         everybody who reaches it could read and change every user. Listen on 127.0.0.1:{port}, and let others in \
-         through a proxy on this machine that authenticates them",
+         everybody who reaches it could read and change what is meant for few. Listen on 127.0.0.1:{port}, and let \
+         others in through a proxy on this machine that authenticates them",
         port = address.port()
     ));
 }

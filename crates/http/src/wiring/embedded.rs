@@ -60,7 +60,11 @@ impl Embedded {
     }
 
     pub(super) fn description(&self) -> String {
-        self.folder.database().display().to_string()
+        let path = self.folder.database();
+        std::path::absolute(&path)
+            .unwrap_or(path)
+            .display()
+            .to_string()
     }
 
     pub(super) async fn close(self) {

@@ -1,0 +1,51 @@
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _, stderr};
+use std::net::SocketAddr;
+
+use crate::settings::{Settings, StoreSettings};
+
+/// Says where the service listens, for people on a terminal or for a log.
+pub(super) fn show(settings: &Settings, store: &str, api: SocketAddr, metrics: Option<SocketAddr>) {
+    let mode = mode(settings);
+    if settings.log.is_json(stderr().is_terminal()) {
+        let metrics = metrics.map(|address| address.to_string());
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), mode, store, listen = %api, metrics_listen = metrics, "ready");
+        return;
+    }
+    // Nobody is there to be told that the stream is closed.
+    let _ = stderr()
+        .lock()
+        .write_all(text(settings, store, api, metrics).as_bytes());
+}
+
+fn text(settings: &Settings, store: &str, api: SocketAddr, metrics: Option<SocketAddr>) -> String {
+    let mut text = format!(
+        "Roster {} is ready ({} mode)\n\n",
+        env!("CARGO_PKG_VERSION"),
+        mode(settings)
+    );
+    let mut line = |name: &str, value: String| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {name:<9}{value}");
+    };
+    line(
+        "API",
+        format!("http://{api}  (described at http://{api}/docs)"),
+    );
+    match metrics {
+        Some(address) => line("metrics", format!("http://{address}/metrics")),
+        None => line("metrics", "off".to_owned()),
+    }
+    line("users in", store.to_owned());
+    line("try", format!("curl -s 'http://{api}/v1/users?limit=10'"));
+    line("stop", "Ctrl-C".to_owned());
+    text.push('\n');
+    text
+}
+
+fn mode(settings: &Settings) -> &'static str {
+    match settings.store {
+        StoreSettings::Embedded(_) => "embedded",
+        StoreSettings::Distributed(_) => "distributed",
+    }
+}
