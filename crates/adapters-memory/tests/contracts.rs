@@ -1,5 +1,10 @@
 //! The behaviour suites, run against the memory adapters.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a fixture is made by an async function; other stores wait for theirs"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

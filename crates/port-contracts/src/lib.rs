@@ -74,5 +74,7 @@ pub mod user_cache;
 
 pub mod readiness;
 
+pub mod decorators;
+
 pub use case::{Case, skipped};
 pub use fixtures::{CacheFixture, ReadinessFixture, StoreFixture};

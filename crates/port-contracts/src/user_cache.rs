@@ -83,6 +83,7 @@ macro_rules! __user_cache_cases {
                 a_fill_after_the_release_is_refused;
             invalidating:
                 an_invalidation_removes_an_older_value,
+                an_invalidation_of_a_value_leaves_its_floor,
                 an_invalidation_keeps_a_value_at_its_floor,
                 an_invalidation_ends_an_absence,
                 an_invalidation_destroys_a_lease,

@@ -1,6 +1,8 @@
 //! Pages of activities.
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
+use std::time::Duration;
+
 use roster_domain::pagination::{Order, PageRequest, Slice, Start};
 use roster_domain::{Activity, ActivityFilter, NewActivity, UserId};
 
@@ -144,8 +146,9 @@ fn filters() -> Vec<ActivityFilter> {
         ..ActivityFilter::default()
     };
     let window = ActivityFilter {
-        since: Some(moment(3)),
-        until: Some(moment(8)),
+        // Between two rows: what happens at the moments themselves is said above.
+        since: Some(moment(2).plus(Duration::from_millis(500))),
+        until: Some(moment(7).plus(Duration::from_millis(500))),
         ..ActivityFilter::default()
     };
     let both = ActivityFilter {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use roster_domain::User;
 use roster_domain::ports::{AcquireRequest, Acquired, FillOutcome, FillRequest, Filling};
 
 use super::{
@@ -110,15 +109,10 @@ pub async fn each_fill_of_a_batch_has_its_own_outcome(fixture: &dyn CacheFixture
     let acquired = cache.acquire_many(namespace, &requests).await.unwrap();
     let granted = |acquired: &Acquired| matches!(acquired, Acquired::Granted { .. });
     assert!(acquired.reply.iter().all(granted), "{acquired:?}");
-    let second = Filling::User(
-        Arc::new(User {
-            ..as_inserted(&new_user(2))
-        }),
-        expiry(),
-    );
+    let second = Filling::User(Arc::new(as_inserted(&new_user(2))), expiry());
     let fills = [
         (lease(other, 1), second),
-        (lease(user_id(3), 1), value(1)),
+        (lease(ID, 2), value(1)),
         (lease(ID, 1), value(1)),
     ]
     .map(|(lease, filling)| FillRequest {

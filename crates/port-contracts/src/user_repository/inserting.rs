@@ -1,7 +1,7 @@
 //! Inserting users, and the claim of the address.
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
-use roster_domain::ports::WriteError;
+use roster_domain::ports::{SeedBatch, SeedUser, WriteError};
 use roster_domain::{NewUser, UserStats};
 
 use super::{assert_refused, insert};
@@ -82,9 +82,16 @@ pub async fn insert_refuses_the_id_of_a_deleted_user(store: &dyn StoreFixture) {
 }
 
 pub async fn an_insert_refused_for_its_address_leaves_the_id_free(store: &dyn StoreFixture) {
-    let one = insert(store, 1).await;
+    // Taken by a seed: whether inserts claim their address is said above.
+    let owner = SeedUser {
+        user: new_user(1),
+        notifications: Vec::new(),
+        activities: Vec::new(),
+    };
+    let users = vec![owner];
+    store.transfer().seed(&SeedBatch { users }).await.unwrap();
     let refused = NewUser {
-        email: one.email,
+        email: new_user(1).email,
         ..new_user(2)
     };
     let written = store.users().insert(&refused).await;

@@ -114,6 +114,7 @@ pub async fn update_knows_a_user_by_the_address_when_no_id_is_given(store: &dyn 
     let one = insert(store, 1).await;
     let row = NewUser {
         email: email("USER-1@example.com"),
+        created_at: one.created_at,
         ..renamed(2)
     };
     let results = import(store, &[without_id(row)], OnConflict::Update).await;

@@ -1,0 +1,249 @@
+use async_trait::async_trait;
+use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
+use roster_domain::ports::{
+    ActivityRepository, BoxError, CacheNamespace, ChangeLog, CreatedNotification, ImportRow,
+    NotificationRepository, OnConflict, Readiness, RowResult, SeedBatch, StatsRepository,
+    StoreError, UserRepository, UserTransfer, WriteError, Written,
+};
+use roster_domain::{
+    Activity, ActivityFilter, Email, MarkRead, Marked, NewActivity, NewNotification, NewUser,
+    Notification, NotificationId, NotificationPatch, NotificationState, ProfilePatch, Timestamp,
+    UnreadNotifications, User, UserId, UserReplacement, UserStats, UserSummary, UserVersion,
+};
+
+use super::Faulty;
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl UserRepository for Faulty<dyn UserRepository> {
+    async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let call = self.inner.find_many(ids);
+        self.faults.around(call).await
+    }
+
+    async fn list(
+        &self,
+        filter: &UserFilter,
+        page: &PageRequest,
+    ) -> Result<Slice<UserSummary>, StoreError> {
+        let call = self.inner.list(filter, page);
+        self.faults.around(call).await
+    }
+
+    async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {
+        let call = self.inner.count(filter, counting);
+        self.faults.around(call).await
+    }
+
+    async fn find_id_by_email(&self, email: &Email) -> Result<Option<UserId>, StoreError> {
+        let call = self.inner.find_id_by_email(email);
+        self.faults.around(call).await
+    }
+
+    async fn insert(&self, user: &NewUser) -> Result<User, WriteError> {
+        let call = self.inner.insert(user);
+        self.faults.around(call).await
+    }
+
+    async fn patch(
+        &self,
+        id: UserId,
+        patch: &ProfilePatch,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
+        let call = self.inner.patch(id, patch, expected, at);
+        self.faults.around(call).await
+    }
+
+    async fn replace(
+        &self,
+        replacement: &UserReplacement,
+        at: Timestamp,
+    ) -> Result<Option<Written>, WriteError> {
+        let call = self.inner.replace(replacement, at);
+        self.faults.around(call).await
+    }
+
+    async fn soft_delete(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, WriteError> {
+        let call = self.inner.soft_delete(id, expected, at);
+        self.faults.around(call).await
+    }
+
+    async fn restore(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<User>, WriteError> {
+        let call = self.inner.restore(id, expected, at);
+        self.faults.around(call).await
+    }
+
+    async fn purge(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, WriteError> {
+        let call = self.inner.purge(id, expected, at);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl UserTransfer for Faulty<dyn UserTransfer> {
+    async fn export(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let call = self.inner.export(after, limit);
+        self.faults.around(call).await
+    }
+
+    async fn import(
+        &self,
+        rows: &[ImportRow],
+        on_conflict: OnConflict,
+        at: Timestamp,
+    ) -> Result<Vec<RowResult>, StoreError> {
+        let call = self.inner.import(rows, on_conflict, at);
+        self.faults.around(call).await
+    }
+
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        let call = self.inner.is_empty();
+        self.faults.around(call).await
+    }
+
+    async fn seed(&self, batch: &SeedBatch) -> Result<(), StoreError> {
+        let call = self.inner.seed(batch);
+        self.faults.around(call).await
+    }
+
+    async fn analyze(&self) -> Result<(), StoreError> {
+        let call = self.inner.analyze();
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl NotificationRepository for Faulty<dyn NotificationRepository> {
+    async fn list(
+        &self,
+        user: UserId,
+        state: NotificationState,
+        page: &PageRequest,
+    ) -> Result<Option<Slice<Notification>>, StoreError> {
+        let call = self.inner.list(user, state, page);
+        self.faults.around(call).await
+    }
+
+    async fn unread(&self, user: UserId) -> Result<Option<u64>, StoreError> {
+        let call = self.inner.unread(user);
+        self.faults.around(call).await
+    }
+
+    async fn newest_unread(
+        &self,
+        user: UserId,
+        limit: u16,
+    ) -> Result<Option<UnreadNotifications>, StoreError> {
+        let call = self.inner.newest_unread(user, limit);
+        self.faults.around(call).await
+    }
+
+    async fn create(
+        &self,
+        user: UserId,
+        notification: &NewNotification,
+    ) -> Result<Option<CreatedNotification>, StoreError> {
+        let call = self.inner.create(user, notification);
+        self.faults.around(call).await
+    }
+
+    async fn patch(
+        &self,
+        user: UserId,
+        id: NotificationId,
+        patch: NotificationPatch,
+        at: Timestamp,
+    ) -> Result<Option<(Notification, Marked)>, StoreError> {
+        let call = self.inner.patch(user, id, patch, at);
+        self.faults.around(call).await
+    }
+
+    async fn mark_read(
+        &self,
+        user: UserId,
+        which: &MarkRead,
+        at: Timestamp,
+    ) -> Result<Option<Marked>, StoreError> {
+        let call = self.inner.mark_read(user, which, at);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl ActivityRepository for Faulty<dyn ActivityRepository> {
+    async fn list(
+        &self,
+        user: UserId,
+        filter: &ActivityFilter,
+        page: &PageRequest,
+    ) -> Result<Option<Slice<Activity>>, StoreError> {
+        let call = self.inner.list(user, filter, page);
+        self.faults.around(call).await
+    }
+
+    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
+        let call = self.inner.newest(user, limit);
+        self.faults.around(call).await
+    }
+
+    async fn append(
+        &self,
+        user: UserId,
+        activities: &[NewActivity],
+    ) -> Result<Option<Vec<bool>>, StoreError> {
+        let call = self.inner.append(user, activities);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl StatsRepository for Faulty<dyn StatsRepository> {
+    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
+        let call = self.inner.find(user);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl ChangeLog for Faulty<dyn ChangeLog> {
+    async fn namespace(&self) -> Result<CacheNamespace, StoreError> {
+        let call = self.inner.namespace();
+        self.faults.around(call).await
+    }
+
+    async fn purge_before(&self, cutoff: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let call = self.inner.purge_before(cutoff, limit);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Readiness for Faulty<dyn Readiness> {
+    async fn check(&self) -> Result<(), BoxError> {
+        let call = self.inner.check();
+        self.faults.around(call).await
+    }
+}
