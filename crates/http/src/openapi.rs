@@ -1,8 +1,10 @@
 //! The OpenAPI document, made from the handlers themselves.
 
+use std::collections::BTreeSet;
+
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{PathItem, RefOr};
 
 use crate::endpoints;
@@ -31,7 +33,45 @@ pub fn document() -> utoipa::openapi::OpenApi {
     for item in document.paths.paths.values_mut() {
         describe_headers(item);
     }
+    close_bodies(&mut document);
     document
+}
+
+/// Says of every body that is sent to the service that it has no further members.
+fn close_bodies(document: &mut utoipa::openapi::OpenApi) {
+    let operations = document
+        .paths
+        .paths
+        .values()
+        .flat_map(|item| [&item.post, &item.patch]);
+    let bodies = operations
+        .flatten()
+        .filter_map(|operation| inline(operation.request_body.as_ref()?));
+    let contents = bodies
+        .flat_map(|body| body.content.values())
+        .filter_map(inline);
+    let names: BTreeSet<String> = contents
+        .filter_map(|content| match content.schema.as_ref()? {
+            RefOr::Ref(schema) => Some(schema.ref_location.rsplit('/').next()?.to_owned()),
+            RefOr::T(_) => None,
+        })
+        .collect();
+    let Some(components) = &mut document.components else {
+        return;
+    };
+    for (name, schema) in &mut components.schemas {
+        if let (true, RefOr::T(Schema::Object(object))) = (names.contains(name), schema) {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
+}
+
+/// What stands in the document itself.
+fn inline<T>(item: &RefOr<T>) -> Option<&T> {
+    match item {
+        RefOr::T(item) => Some(item),
+        RefOr::Ref(_) => None,
+    }
 }
 
 /// Adds the header fields of every answer to every answer.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{StatusCode, header};
 use roster_domain::UserId;
 use serde::Serialize;
@@ -75,7 +75,7 @@ pub(super) async fn delete_user(
         expected
             .guard(|version| services.users.purge(id, version))
             .await?;
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok(reply::without_content(StatusCode::NO_CONTENT));
     }
     let version = expected
         .guard(|version| services.users.delete(id, version))

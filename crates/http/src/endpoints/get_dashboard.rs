@@ -44,6 +44,9 @@ documented_problems!(
         )),
         (status = 304, description = "The client has this dashboard.", headers(
             ("ETag" = String, description = "Weak, from everything but generated_at."),
+            ("Cache-Status" = String, description = "What the caches did for the user (RFC 9211); not there without a cache."),
+            ("Staleness-Bound" = String, description = "How many seconds old the user may be at the most, or `unproven`."),
+            ("Server-Timing" = String, description = "How long each section and the whole took, in milliseconds."),
         )),
         Problems,
     ),

@@ -267,6 +267,7 @@ documented_problems!(
         )),
         (status = 304, description = "The client has this page.", headers(
             ("ETag" = String, description = "Weak, from the content."),
+            ("Link" = String, description = "The next, previous and first page (RFC 8288), relative."),
         )),
         Problems,
     ),

@@ -1,6 +1,12 @@
-use axum::body::Body;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
 use axum::response::Response;
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
+use hyper::body::Frame;
 use roster_domain::User;
 use serde::Serialize;
 
@@ -31,9 +37,15 @@ pub(super) fn user(status: StatusCode, user: &User) -> Result<Response, Problem>
 
 /// What the client has already: no body is made for it.
 pub(super) fn not_modified(tag: &EntityTag) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let mut response = without_content(StatusCode::NOT_MODIFIED);
     response.headers_mut().insert(header::ETAG, tag.header());
+    response
+}
+
+/// A status that has no content.
+pub(super) fn without_content(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::new(NoContent));
+    *response.status_mut() = status;
     response
 }
 
@@ -65,4 +77,24 @@ pub(super) fn octets(status: StatusCode, body: Vec<u8>) -> Response {
 /// The JSON text of a body.
 pub(super) fn serialized(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(body).map_err(Problem::internal)
+}
+
+/// Nothing, of no length. A body of length 0 would be sent as `Content-Length: 0`, which 204
+/// must not have and 304 would say of the body it stands for (RFC 9110, 8.6).
+struct NoContent;
+
+impl HttpBody for NoContent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
 }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use super::{FieldError, ProblemType};
@@ -75,10 +77,38 @@ fn response(kinds: &[ProblemType]) -> Response {
         .iter()
         .map(|kind| format!("[{}]({})", kind.title(), kind.uri()))
         .collect();
-    ResponseBuilder::new()
+    let response = ResponseBuilder::new()
         .description(description.join(" or "))
-        .content("application/problem+json", content.build())
+        .content("application/problem+json", content.build());
+    let headers = kinds.iter().filter_map(|kind| header(*kind));
+    headers
+        .fold(response, |response, (name, header)| {
+            response.header(name, header)
+        })
         .build()
+}
+
+/// The header field that a problem of this type brings along.
+fn header(kind: ProblemType) -> Option<(&'static str, Header)> {
+    let (name, description) = match kind {
+        ProblemType::PageTooDeep => (
+            "Link",
+            "Where a walk by cursor begins; with page-too-deep alone.",
+        ),
+        ProblemType::UnsupportedMediaType => {
+            ("Accept-Patch", "The forms of a patch; for PATCH alone.")
+        }
+        ProblemType::TemporaryReducedCapacity | ProblemType::DependencyUnavailable => {
+            ("Retry-After", "After how many seconds to try again.")
+        }
+        _ => return None,
+    };
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    let header = HeaderBuilder::new()
+        .schema(Some(text))
+        .description(Some(description))
+        .build();
+    Some((name, header))
 }
 
 fn example(kind: ProblemType) -> utoipa::openapi::example::Example {

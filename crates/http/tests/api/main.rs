@@ -4,6 +4,13 @@ mod support;
 
 mod users;
 
+mod conditions;
+mod listing;
 
+mod dashboard;
+mod service;
 
+mod failures;
+mod refusals;
 
+mod document;

@@ -28,19 +28,19 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 /// What the service is built from; a test replaces what it wants to see fail.
-pub struct Parts {
-    pub users: Arc<dyn UserRepository>,
-    pub notifications: Arc<dyn NotificationRepository>,
-    pub activities: Arc<dyn ActivityRepository>,
-    pub stats: Arc<dyn StatsRepository>,
-    pub caches: Caches,
-    pub settings: HttpSettings,
-    pub clock: Arc<ManualClock>,
-    pub store: MemoryStore,
+pub(crate) struct Parts {
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) notifications: Arc<dyn NotificationRepository>,
+    pub(crate) activities: Arc<dyn ActivityRepository>,
+    pub(crate) stats: Arc<dyn StatsRepository>,
+    pub(crate) caches: Caches,
+    pub(crate) settings: HttpSettings,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: MemoryStore,
 }
 
 impl Parts {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (store, clock) = (MemoryStore::new(), Arc::new(ManualClock::default()));
         Self {
             users: Arc::new(MemoryUsers::new(store.clone())),
@@ -55,7 +55,7 @@ impl Parts {
     }
 
     /// The same behind a shared cache.
-    pub fn with_shared_cache(mut self) -> Self {
+    pub(crate) fn with_shared_cache(mut self) -> Self {
         self.caches = Caches::Shared(SharedCache {
             cache: Arc::new(MemoryUserCache::new(
                 Arc::<ManualClock>::clone(&self.clock) as _
@@ -65,7 +65,7 @@ impl Parts {
         self
     }
 
-    pub fn build(self) -> Api {
+    pub(crate) fn build(self) -> Api {
         let runtime = Runtime {
             clock: Arc::<ManualClock>::clone(&self.clock) as _,
             ids: Arc::new(SequentialIds::new()),
@@ -130,29 +130,29 @@ impl Parts {
 }
 
 /// A running service.
-pub struct Api {
+pub(crate) struct Api {
     router: Router,
-    pub clock: Arc<ManualClock>,
-    pub database: Arc<MemoryReadiness>,
-    pub cache: Arc<MemoryReadiness>,
-    pub draining: Draining,
-    pub metrics: Arc<Metrics>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) database: Arc<MemoryReadiness>,
+    pub(crate) cache: Arc<MemoryReadiness>,
+    pub(crate) draining: Draining,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A service over an empty store.
-pub fn api() -> Api {
+pub(crate) fn api() -> Api {
     Parts::new().build()
 }
 
 /// One request to be.
-pub struct Call {
+pub(crate) struct Call {
     method: String,
     uri: String,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
 }
 
-pub fn call(method: &str, uri: &str) -> Call {
+pub(crate) fn call(method: &str, uri: &str) -> Call {
     Call {
         method: method.into(),
         uri: uri.into(),
@@ -161,36 +161,36 @@ pub fn call(method: &str, uri: &str) -> Call {
     }
 }
 
-pub fn get(uri: &str) -> Call {
+pub(crate) fn get(uri: &str) -> Call {
     call("GET", uri)
 }
 
-pub fn post(uri: &str, body: &Value) -> Call {
+pub(crate) fn post(uri: &str, body: &Value) -> Call {
     call("POST", uri).json(body)
 }
 
-pub fn patch(uri: &str, body: &Value) -> Call {
+pub(crate) fn patch(uri: &str, body: &Value) -> Call {
     call("PATCH", uri).body("application/merge-patch+json", body.to_string())
 }
 
 impl Call {
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.into(), value.as_ref().to_vec()));
         self
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 }
 
 impl Api {
-    pub async fn send(&self, call: Call) -> Answer {
+    pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(&*call.method).uri(call.uri);
         for (name, value) in call.headers {
             request = request.header(name, value);
@@ -211,7 +211,7 @@ impl Api {
     }
 
     /// A stored user's body.
-    pub async fn create(&self, number: u32) -> Value {
+    pub(crate) async fn create(&self, number: u32) -> Value {
         let body = json!({ "email": format!("user{number}@example.com"), "name": format!("User {number}") });
         let answer = self.send(post("/v1/users", &body)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
@@ -219,7 +219,7 @@ impl Api {
     }
 
     /// As many users, a second apart; their ids in the order of their birth.
-    pub async fn create_many(&self, count: u32) -> Vec<String> {
+    pub(crate) async fn create_many(&self, count: u32) -> Vec<String> {
         let mut ids = Vec::new();
         for number in 1..=count {
             self.clock.advance(Duration::from_secs(1));
@@ -229,7 +229,7 @@ impl Api {
     }
 
     /// Moves the clock as soon as `count` wait on it.
-    pub async fn advance_when(&self, count: usize, duration: Duration) {
+    pub(crate) async fn advance_when(&self, count: usize, duration: Duration) {
         while self.clock.sleepers() < count {
             tokio::task::yield_now().await;
         }
@@ -238,28 +238,28 @@ impl Api {
 }
 
 /// One answer.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The name of the problem, after the form of every problem was checked.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),
             Some("application/problem+json"),
@@ -286,7 +286,7 @@ impl Answer {
     }
 
     /// Status, headers and body as one text.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let mut text = format!("{}\n", self.status);
         let headers: BTreeMap<_, _> = self
             .headers
@@ -305,4 +305,4 @@ impl Answer {
 }
 
 /// An id that no user has.
-pub const NOBODY: &str = "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f";
+pub(crate) const NOBODY: &str = "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f";

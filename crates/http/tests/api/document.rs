@@ -1,0 +1,392 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Api, Call, NOBODY, api, call};
+
+fn document() -> Value {
+    serde_json::to_value(roster_http::openapi::document()).unwrap()
+}
+
+/// Every operation: path, method in capitals, and what the document says of it.
+fn operations(document: &Value) -> Vec<(&str, String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(|(method, operation)| (&**path, method.to_uppercase(), operation))
+        })
+        .collect()
+}
+
+/// What a reference points at, or the value itself.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document
+            .pointer(reference.strip_prefix('#').unwrap())
+            .unwrap_or_else(|| panic!("{reference}")),
+        None => schema,
+    }
+}
+
+/// Whether a value is of the form that a schema describes, and where it is not.
+fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
+    let schema = resolved(document, schema);
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fits = |choice: &&Value| {
+            let choice = resolved(document, choice);
+            choice["type"] == "null" && value.is_null()
+                || choice["type"] != "null" && !value.is_null()
+        };
+        let choice = choices
+            .iter()
+            .find(fits)
+            .unwrap_or_else(|| panic!("{place}: {value} fits none of {choices:?}"));
+        return check(document, choice, value, place);
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => Vec::from_iter(kind.as_str()),
+    };
+    assert!(
+        kinds.is_empty() || kinds.contains(&kind),
+        "{place} is {kind}, not {kinds:?}: {value}"
+    );
+    if let Some(words) = schema["enum"].as_array() {
+        assert!(words.contains(value), "{place}: {value}");
+    }
+    if let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object())
+    {
+        for name in schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            assert!(members.contains_key(name), "{place}/{name} is required");
+        }
+        for (name, member) in members {
+            let property = properties
+                .get(name)
+                .unwrap_or_else(|| panic!("{place}/{name} is not documented"));
+            check(document, property, member, &format!("{place}/{name}"));
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        check(document, &schema["items"], item, &format!("{place}/0"));
+    }
+}
+
+/// Whether an answer is one that the document lists for the operation.
+fn check_answer(document: &Value, operation: &Value, answer: &Answer, place: &str) {
+    let response = resolved(document, &operation["responses"][answer.status.as_str()]);
+    assert!(
+        response.is_object(),
+        "{place}: {} is not documented: {}",
+        answer.status,
+        answer.text()
+    );
+    for name in [
+        "etag",
+        "location",
+        "cache-status",
+        "staleness-bound",
+        "link",
+        "server-timing",
+        "content-location",
+        "retry-after",
+        "accept-patch",
+    ] {
+        let documented = response["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .any(|(known, _)| known.to_lowercase() == name);
+        assert!(
+            documented || answer.header(name).is_none(),
+            "{place}: {} has {name}",
+            answer.status
+        );
+    }
+    let Some(content_type) = answer.header("content-type") else {
+        assert!(
+            response["content"].is_null() && answer.body.is_empty(),
+            "{place}: no content"
+        );
+        return;
+    };
+    let content_type = content_type.split(';').next().unwrap();
+    let content = &response["content"][content_type];
+    assert!(
+        content.is_object(),
+        "{place}: {} as {content_type} is not documented",
+        answer.status
+    );
+    if content_type == "application/problem+json" {
+        let problem = answer.problem();
+        assert!(
+            content["examples"][&problem].is_object(),
+            "{place}: {problem} is not documented"
+        );
+    }
+    if content_type.ends_with("json") {
+        check(document, &content["schema"], &answer.json(), place);
+    }
+}
+
+/// The operation's request with its own example, on this user.
+fn sample(
+    document: &Value,
+    path: &str,
+    method: &str,
+    operation: &Value,
+    id: &str,
+    query: &str,
+) -> Call {
+    let path = path.replace("{id}", id).replace("{name}", "internal");
+    let call = call(method, &format!("{path}{query}"));
+    let Some((content_type, content)) = operation["requestBody"]["content"]
+        .as_object()
+        .and_then(|content| content.iter().next())
+    else {
+        return call;
+    };
+    call.body(
+        content_type,
+        example(document, &content["schema"]).to_string(),
+    )
+}
+
+fn example(document: &Value, schema: &Value) -> Value {
+    let schema = resolved(document, schema);
+    let properties = schema["properties"].as_object().unwrap();
+    let members = properties.iter().filter_map(|(name, property)| {
+        let examples = property["examples"]
+            .as_array()
+            .and_then(|examples| examples.first());
+        Some((name.clone(), property.get("example").or(examples)?.clone()))
+    });
+    members.collect::<serde_json::Map<_, _>>().into()
+}
+
+async fn fresh() -> (Api, String) {
+    let api = api();
+    let id = api.create(1).await["id"].as_str().unwrap().to_owned();
+    (api, id)
+}
+
+#[tokio::test]
+async fn every_operation_answers_as_the_document_says() {
+    let document = document();
+    let mut succeeded = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let place = format!("{method} {path}");
+        for (id, query) in [
+            ("", ""),
+            (NOBODY, ""),
+            ("nobody", ""),
+            ("", "?unknown=1"),
+            ("", "?limit=0"),
+            ("", "?purge=true"),
+            ("", "?cursor=x"),
+            ("", "?page=999999"),
+            ("", "?min_version=99"),
+        ] {
+            let (api, stored) = fresh().await;
+            let id = if id.is_empty() { &stored } else { id };
+            let answer = api
+                .send(sample(&document, path, &method, operation, id, query))
+                .await;
+            check_answer(&document, operation, &answer, &place);
+            if answer.status.is_success() {
+                succeeded.insert(place.clone());
+            }
+        }
+        let (api, id) = fresh().await;
+        for (name, value) in [
+            ("accept", "image/png"),
+            ("if-none-match", "*"),
+            ("if-match", "\"v9\""),
+            ("if-match", "x"),
+            ("cache-control", "no-cache"),
+        ] {
+            let call = sample(&document, path, &method, operation, &id, "").header(name, value);
+            check_answer(&document, operation, &api.send(call).await, &place);
+        }
+        for (content_type, body) in [
+            ("text/plain", "x"),
+            ("application/json", "{"),
+            ("application/json", "{}"),
+            ("application/json", "[]"),
+            ("application/json", &" ".repeat(70_000)),
+        ] {
+            let path = path.replace("{id}", &id).replace("{name}", "internal");
+            check_answer(
+                &document,
+                operation,
+                &api.send(call(&method, &path).body(content_type, body))
+                    .await,
+                &place,
+            );
+        }
+        api.send(call("DELETE", &format!("/v1/users/{id}"))).await;
+        let answer = api
+            .send(sample(&document, path, &method, operation, &id, ""))
+            .await;
+        check_answer(&document, operation, &answer, &place);
+        if answer.status.is_success() {
+            succeeded.insert(place.clone());
+        }
+        api.database.set(false);
+        check_answer(
+            &document,
+            operation,
+            &api.send(sample(&document, path, &method, operation, &id, ""))
+                .await,
+            &place,
+        );
+    }
+    let all: BTreeSet<_> = operations(&document)
+        .into_iter()
+        .map(|(path, method, _)| format!("{method} {path}"))
+        .collect();
+    assert_eq!(succeeded, all, "the example of every operation works");
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(
+        document["info"]["license"]["identifier"],
+        "MIT OR Apache-2.0"
+    );
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let place = format!("{method} {path}");
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{place}"
+        );
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{place}"
+        );
+        assert_eq!(
+            operation["tags"].as_array().map(Vec::len),
+            Some(1),
+            "{place}"
+        );
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.clone() {
+            assert!(
+                parameter["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{place}: {parameter}"
+            );
+            assert!(
+                parameter["schema"].get("maximum").is_none(),
+                "{place}: numbers above a limit are lowered to it"
+            );
+        }
+        let in_path: Vec<_> = parameters
+            .filter(|parameter| parameter["in"] == "path")
+            .collect();
+        assert_eq!(in_path.len(), path.matches('{').count(), "{place}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(
+                response["headers"]["X-Request-Id"].is_object(),
+                "{place} {status}"
+            );
+        }
+    }
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for name in ["NewUser", "UserChanges", "UserIds", "UserLookup"] {
+        assert_eq!(
+            schemas[name]["additionalProperties"],
+            json!(false),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_documented_parameter_is_known() {
+    let document = document();
+    let (api, id) = fresh().await;
+    for (path, method, operation) in operations(&document) {
+        for parameter in operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|p| p["in"] == "query")
+        {
+            let name = parameter["name"].as_str().unwrap();
+            assert_eq!(
+                parameter["required"],
+                json!(false),
+                "{method} {path} {name}"
+            );
+            let words = parameter["schema"]["enum"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            let values: Vec<_> = words
+                .chain(parameter["schema"]["default"].as_str())
+                .collect();
+            for value in values {
+                let query = format!("?{name}={value}");
+                let answer = api
+                    .send(sample(&document, path, &method, operation, &id, &query))
+                    .await;
+                assert!(
+                    !matches!(answer.status.as_u16(), 400),
+                    "{method} {path}{query}: {}",
+                    answer.text()
+                );
+            }
+            let answer = api
+                .send(sample(
+                    &document,
+                    path,
+                    &method,
+                    operation,
+                    &id,
+                    &format!("?{name}=%01"),
+                ))
+                .await;
+            assert_eq!(answer.status, 400, "{method} {path} {name}");
+            assert!(
+                !answer.text().contains("There is no query parameter"),
+                "{method} {path} {name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_service_serves_the_document_and_the_repository_keeps_it() {
+    let served = api().send(call("GET", "/openapi.json")).await;
+    assert_eq!(served.json(), document());
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(kept).unwrap()).unwrap();
+    assert!(
+        kept == document(),
+        "docs/openapi.json is not what `roster openapi` prints"
+    );
+}
