@@ -90,7 +90,7 @@ impl TryFrom<ActivityRow> for Activity {
             Ok(Self {
                 id: ActivityId::new(row.id.ok_or(missing)?),
                 kind: row.kind.ok_or(missing)?.parse()?,
-                occurred_at: row.occurred_at.ok_or(missing)?.try_into()?,
+                occurred_at: row.occurred_at.ok_or(missing)?.0,
                 data: row.data.ok_or(missing)?.parse()?,
             })
         };

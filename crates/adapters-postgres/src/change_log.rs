@@ -1,5 +1,6 @@
 //! The change log's own port. Its rows are written by the statements that change users.
 
+use crate::moment::Moment;
 use async_trait::async_trait;
 use roster_domain::Timestamp;
 use roster_domain::ports::{CacheNamespace, ChangeLog, StoreError};
@@ -9,7 +10,6 @@ use sqlx::types::Uuid;
 use crate::error::store_error;
 use crate::pool::PostgresPool;
 use crate::retry::run;
-use crate::user_row::moment;
 
 /// The change log in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ async fn purge_before(
          DELETE FROM user_changes c
          USING old o
          WHERE c.user_id = o.user_id AND c.version = o.version",
-        moment(cutoff),
+        Moment(cutoff),
         i64::from(limit)
     )
     .execute(connection)

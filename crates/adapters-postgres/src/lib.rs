@@ -7,6 +7,7 @@ mod error;
 mod pool;
 mod retry;
 
+mod moment;
 mod user_row;
 
 mod user_list;

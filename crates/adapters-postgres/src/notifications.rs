@@ -3,6 +3,7 @@
 mod pages;
 mod writes;
 
+use crate::moment::Moment;
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::{BoxError, CreatedNotification, NotificationRepository, StoreError};
@@ -11,7 +12,6 @@ use roster_domain::{
     NotificationState, Timestamp, UnreadNotifications, UserId,
 };
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use crate::error::{corrupt, store_error};
 use crate::page::slice;
@@ -163,9 +163,9 @@ struct NotificationRow {
     title: Option<String>,
     body: Option<String>,
     data: Option<String>,
-    created_at: Option<OffsetDateTime>,
-    read_at: Option<OffsetDateTime>,
-    archived_at: Option<OffsetDateTime>,
+    created_at: Option<Moment>,
+    read_at: Option<Moment>,
+    archived_at: Option<Moment>,
 }
 
 /// The rows of a user; `None` without a user. A user without rows is one row of nothing.
@@ -203,9 +203,9 @@ impl TryFrom<NotificationRow> for Notification {
                 title: row.title.ok_or(missing)?.parse()?,
                 body: row.body.map(|text| text.parse()).transpose()?,
                 data: row.data.ok_or(missing)?.parse()?,
-                created_at: row.created_at.ok_or(missing)?.try_into()?,
-                read_at: row.read_at.map(TryInto::try_into).transpose()?,
-                archived_at: row.archived_at.map(TryInto::try_into).transpose()?,
+                created_at: row.created_at.ok_or(missing)?.0,
+                read_at: row.read_at.map(|at| at.0),
+                archived_at: row.archived_at.map(|at| at.0),
             })
         };
         parse().map_err(corrupt)

@@ -1,11 +1,9 @@
 //! From a page request to the parameters of a statement, and from its rows to the slice.
 
+use crate::moment::Moment;
 use roster_domain::pagination::{Order, PageRequest, Slice, Start};
 use roster_domain::ports::StoreError;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
-
-use crate::user_row::moment;
 
 /// Where a statement starts to read.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +11,7 @@ pub(crate) enum From {
     /// After so many rows.
     Row(i64),
     /// Beyond a place.
-    Place((OffsetDateTime, Uuid)),
+    Place((Moment, Uuid)),
 }
 
 impl From {
@@ -21,7 +19,7 @@ impl From {
         match page.start {
             Start::First => Self::Row(0),
             Start::Offset(offset) => Self::Row(i64::from(offset.get())),
-            Start::After(at, id) | Start::Before(at, id) => Self::Place((moment(at), id)),
+            Start::After(at, id) | Start::Before(at, id) => Self::Place((Moment(at), id)),
         }
     }
 }

@@ -170,7 +170,7 @@ impl RetryBudget {
     /// Whether a statement may be tried again.
     fn spend(&self) -> bool {
         self.tenths
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| {
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tenths| {
                 tenths.checked_sub(PRICE)
             })
             .is_ok()

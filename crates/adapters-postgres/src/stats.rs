@@ -1,10 +1,10 @@
 //! A user's counters.
 
+use crate::moment::Moment;
 use async_trait::async_trait;
 use roster_domain::ports::{BoxError, StatsRepository, StoreError};
 use roster_domain::{UserId, UserStats};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 
 use crate::error::{corrupt, store_error};
 use crate::pool::PostgresPool;
@@ -37,7 +37,7 @@ struct StatsRow {
     notifications: i64,
     unread: i64,
     activities: i64,
-    last_activity_at: Option<OffsetDateTime>,
+    last_activity_at: Option<Moment>,
 }
 
 async fn find(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Option<StatsRow>> {
@@ -61,7 +61,7 @@ impl TryFrom<StatsRow> for UserStats {
                 notifications: row.notifications.try_into()?,
                 unread_notifications: row.unread.try_into()?,
                 activities: row.activities.try_into()?,
-                last_activity_at: row.last_activity_at.map(TryInto::try_into).transpose()?,
+                last_activity_at: row.last_activity_at.map(|at| at.0),
             })
         };
         parse().map_err(corrupt)

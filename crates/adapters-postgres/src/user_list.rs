@@ -2,10 +2,10 @@
 //! start: a filter in a parameter would keep the planner from its partial index, and a start
 //! that may be NULL would keep the row comparison out of the index condition.
 
+use crate::moment::Moment;
 use roster_domain::pagination::{ActiveFilter, Order, PageRequest, UserFilter};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use crate::page::{From, direction, limit};
 use crate::user_row::SummaryRow;
@@ -51,7 +51,7 @@ macro_rules! statements {
 
             pub(super) async fn seek_descending(
                 connection: &mut PgConnection,
-                (at, id): (OffsetDateTime, Uuid),
+                (at, id): (Moment, Uuid),
                 limit: i64,
             ) -> sqlx::Result<Vec<SummaryRow>> {
                 sqlx::query_as!(
@@ -70,7 +70,7 @@ macro_rules! statements {
 
             pub(super) async fn seek_ascending(
                 connection: &mut PgConnection,
-                (at, id): (OffsetDateTime, Uuid),
+                (at, id): (Moment, Uuid),
                 limit: i64,
             ) -> sqlx::Result<Vec<SummaryRow>> {
                 sqlx::query_as!(

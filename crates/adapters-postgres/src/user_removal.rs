@@ -1,11 +1,11 @@
 //! Deleting, restoring and purging users.
 
+use crate::moment::Moment;
 use roster_domain::{Email, Timestamp, UserId, UserVersion};
 use sqlx::types::Uuid;
 use sqlx::{Connection as _, PgConnection};
-use time::OffsetDateTime;
 
-use crate::user_row::{UserRow, moment, version_parameter};
+use crate::user_row::{UserRow, version_parameter};
 
 /// The row as the deletion found it, and its version after it; no version when it did nothing.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) async fn soft_delete(
            FROM target t LEFT JOIN changed c ON c.id = t.id"#,
         id.get(),
         expected.map(version_parameter),
-        moment(at),
+        Moment(at),
     )
     .fetch_optional(connection)
     .await
@@ -60,8 +60,8 @@ pub(crate) struct RestoredRow {
     avatar_url: Option<String>,
     metadata: String,
     pub(crate) version: i64,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    created_at: Moment,
+    updated_at: Moment,
 }
 
 impl RestoredRow {
@@ -115,7 +115,7 @@ pub(crate) async fn restore(
            FROM target t LEFT JOIN changed c ON c.id = t.id"#,
         id.get(),
         expected.map(version_parameter),
-        moment(at),
+        Moment(at),
     )
     .fetch_optional(connection)
     .await
@@ -258,7 +258,7 @@ async fn delete_user(
            )
            SELECT version AS "version!" FROM gone"#,
         id.get(),
-        moment(at)
+        Moment(at)
     )
     .fetch_one(connection)
     .await
@@ -277,7 +277,7 @@ async fn keep_first_version(
          ON CONFLICT (user_id, version) DO NOTHING",
         id.get(),
         version_parameter(UserVersion::FIRST),
-        moment(at)
+        Moment(at)
     )
     .execute(connection)
     .await?;

@@ -1,9 +1,10 @@
 //! Replacing a user's members, and moving the claim on the address with them.
 
-use roster_domain::{Email, Timestamp, UserReplacement};
+use crate::moment::Moment;
+use roster_domain::{AvatarUrl, Email, Locale, Timestamp, UserReplacement};
 use sqlx::PgConnection;
 
-use crate::user_row::{moment, version_parameter};
+use crate::user_row::version_parameter;
 use crate::user_writes::WrittenRow;
 
 /// The address as it is stored, and the version it is stored at.
@@ -70,10 +71,10 @@ pub(crate) async fn keep_claim(
         replacement.email.as_str(),
         replacement.name.as_str(),
         replacement.is_active,
-        replacement.locale.as_ref().map(|locale| locale.as_str()),
-        replacement.avatar_url.as_ref().map(|url| url.as_str()),
+        replacement.locale.as_ref().map(Locale::as_str),
+        replacement.avatar_url.as_ref().map(AvatarUrl::as_str),
         replacement.metadata.as_str(),
-        moment(at),
+        Moment(at),
     )
     .fetch_optional(connection)
     .await
@@ -128,10 +129,10 @@ pub(crate) async fn move_claim(
         replacement.email.as_str(),
         replacement.name.as_str(),
         replacement.is_active,
-        replacement.locale.as_ref().map(|locale| locale.as_str()),
-        replacement.avatar_url.as_ref().map(|url| url.as_str()),
+        replacement.locale.as_ref().map(Locale::as_str),
+        replacement.avatar_url.as_ref().map(AvatarUrl::as_str),
         replacement.metadata.as_str(),
-        moment(at),
+        Moment(at),
         released.normalized(),
         replacement.email.normalized(),
     )

@@ -1,9 +1,9 @@
 //! Rows of the table `users`, and their way into the domain.
 
+use crate::moment::Moment;
 use roster_domain::ports::{BoxError, StoreError};
-use roster_domain::{Timestamp, User, UserId, UserSummary, UserVersion};
+use roster_domain::{User, UserId, UserSummary, UserVersion};
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use crate::error::corrupt;
 
@@ -18,8 +18,8 @@ pub(crate) struct UserRow {
     pub(crate) avatar_url: Option<String>,
     pub(crate) metadata: String,
     pub(crate) version: i64,
-    pub(crate) created_at: OffsetDateTime,
-    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) created_at: Moment,
+    pub(crate) updated_at: Moment,
 }
 
 /// The projection of lists.
@@ -28,7 +28,7 @@ pub(crate) struct SummaryRow {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) email: String,
-    pub(crate) created_at: OffsetDateTime,
+    pub(crate) created_at: Moment,
 }
 
 impl TryFrom<UserRow> for User {
@@ -45,8 +45,8 @@ impl TryFrom<UserRow> for User {
                 avatar_url: row.avatar_url.map(|text| text.parse()).transpose()?,
                 metadata: row.metadata.parse()?,
                 version: UserVersion::new(row.version.try_into()?),
-                created_at: row.created_at.try_into()?,
-                updated_at: row.updated_at.try_into()?,
+                created_at: row.created_at.0,
+                updated_at: row.updated_at.0,
             })
         };
         parse().map_err(corrupt)
@@ -62,7 +62,7 @@ impl TryFrom<SummaryRow> for UserSummary {
                 id: UserId::new(row.id),
                 name: row.name.parse()?,
                 email: row.email.parse()?,
-                created_at: row.created_at.try_into()?,
+                created_at: row.created_at.0,
             })
         };
         parse().map_err(corrupt)
@@ -77,9 +77,4 @@ pub(crate) fn version(number: i64) -> Result<UserVersion, StoreError> {
 /// A version as a parameter. One that no row can have becomes one that no row has.
 pub(crate) fn version_parameter(version: UserVersion) -> i64 {
     i64::try_from(version.get()).unwrap_or(i64::MAX)
-}
-
-/// A moment as a parameter.
-pub(crate) fn moment(at: Timestamp) -> OffsetDateTime {
-    at.into()
 }

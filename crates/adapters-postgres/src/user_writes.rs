@@ -1,11 +1,13 @@
 //! Inserting and patching users: each write and its row of the change log in one statement.
 
-use roster_domain::{NewUser, ProfilePatch, Timestamp, UserId, UserVersion};
+use crate::moment::Moment;
+use roster_domain::{
+    AvatarUrl, Locale, NewUser, ProfilePatch, Timestamp, UserId, UserName, UserVersion,
+};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
-use crate::user_row::{UserRow, moment, version_parameter};
+use crate::user_row::{UserRow, version_parameter};
 
 /// Whether the user was stored; not when the id was purged.
 ///
@@ -35,11 +37,11 @@ pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sql
         user.email.as_str(),
         user.name.as_str(),
         user.is_active,
-        user.locale.as_ref().map(|locale| locale.as_str()),
-        user.avatar_url.as_ref().map(|url| url.as_str()),
+        user.locale.as_ref().map(Locale::as_str),
+        user.avatar_url.as_ref().map(AvatarUrl::as_str),
         user.metadata.as_str(),
         version_parameter(UserVersion::FIRST),
-        moment(user.created_at),
+        Moment(user.created_at),
         user.email.normalized(),
     )
     .execute(connection)
@@ -58,8 +60,8 @@ pub(crate) struct WrittenRow {
     pub(crate) avatar_url: Option<String>,
     pub(crate) metadata: String,
     pub(crate) version: i64,
-    pub(crate) created_at: OffsetDateTime,
-    pub(crate) updated_at: OffsetDateTime,
+    pub(crate) created_at: Moment,
+    pub(crate) updated_at: Moment,
     pub(crate) changed: bool,
 }
 
@@ -132,14 +134,14 @@ pub(crate) async fn patch(
            FROM target
            WHERE NOT EXISTS (SELECT 1 FROM changed)"#,
         id.get(),
-        patch.name.as_ref().map(|name| name.as_str()),
+        patch.name.as_ref().map(UserName::as_str),
         patch.is_active,
         patch.locale.is_keep(),
-        patch.locale.value().map(|locale| locale.as_str()),
+        patch.locale.value().map(Locale::as_str),
         patch.avatar_url.is_keep(),
-        patch.avatar_url.value().map(|url| url.as_str()),
+        patch.avatar_url.value().map(AvatarUrl::as_str),
         expected.map(version_parameter),
-        moment(at),
+        Moment(at),
     )
     .fetch_optional(connection)
     .await

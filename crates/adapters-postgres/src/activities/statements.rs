@@ -3,21 +3,20 @@
 
 use std::cmp::Reverse;
 
+use crate::moment::Moment;
 use roster_domain::pagination::{Order, PageRequest};
-use roster_domain::{ActivityFilter, NewActivity, Timestamp, UserId};
+use roster_domain::{ActivityFilter, FeedKind, NewActivity, Timestamp, UserId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use crate::page::{From, direction, limit};
-use crate::user_row::moment;
 
 /// One activity; nothing in any column for a user who has none.
 #[derive(Debug)]
 pub(super) struct ActivityRow {
     pub(super) id: Option<Uuid>,
     pub(super) kind: Option<String>,
-    pub(super) occurred_at: Option<OffsetDateTime>,
+    pub(super) occurred_at: Option<Moment>,
     pub(super) data: Option<String>,
 }
 
@@ -58,7 +57,7 @@ macro_rules! pages {
             connection: &mut PgConnection,
             user: UserId,
             filter: &Filter<'_>,
-            (at, id): (OffsetDateTime, Uuid),
+            (at, id): (Moment, Uuid),
             limit: i64,
         ) -> sqlx::Result<Vec<ActivityRow>> {
             sqlx::query_as!(
@@ -104,8 +103,8 @@ pages!(
 
 struct Filter<'a> {
     kind: Option<&'a str>,
-    since: Option<OffsetDateTime>,
-    until: Option<OffsetDateTime>,
+    since: Option<Moment>,
+    until: Option<Moment>,
 }
 
 /// The rows of a page and one more.
@@ -116,9 +115,9 @@ pub(super) async fn page(
     page: &PageRequest,
 ) -> sqlx::Result<Vec<ActivityRow>> {
     let filter = Filter {
-        kind: filter.kind.as_ref().map(|kind| kind.as_str()),
-        since: filter.since.map(moment),
-        until: filter.until.map(moment),
+        kind: filter.kind.as_ref().map(FeedKind::as_str),
+        since: filter.since.map(Moment),
+        until: filter.until.map(Moment),
     };
     let limit = limit(page);
     let mut rows = match (From::of(page), direction(page)) {
@@ -180,7 +179,7 @@ pub(super) async fn newest(
 pub(super) struct Given {
     ids: Vec<Uuid>,
     kinds: Vec<String>,
-    moments: Vec<OffsetDateTime>,
+    moments: Vec<Moment>,
     data: Vec<String>,
 }
 
@@ -191,7 +190,7 @@ impl<'a> FromIterator<&'a NewActivity> for Given {
             let at: Timestamp = activity.occurred_at;
             given.ids.push(activity.id.get());
             given.kinds.push(activity.kind.as_str().to_owned());
-            given.moments.push(moment(at));
+            given.moments.push(Moment(at));
             given.data.push(activity.data.as_str().to_owned());
         }
         given
@@ -234,7 +233,7 @@ pub(super) async fn append(
         user.get(),
         &given.ids,
         &given.kinds,
-        &given.moments,
+        &given.moments as &[Moment],
         &given.data
     )
     .fetch_optional(connection)

@@ -3,11 +3,11 @@
 
 use std::cmp::Reverse;
 
+use crate::moment::Moment;
 use roster_domain::pagination::{Order, PageRequest};
 use roster_domain::{NotificationState, UserId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use super::NotificationRow;
 use crate::page::{From, direction, limit};
@@ -58,7 +58,7 @@ macro_rules! statement {
         pub(super) async fn $seek(
             connection: &mut PgConnection,
             user: UserId,
-            (at, id): (OffsetDateTime, Uuid),
+            (at, id): (Moment, Uuid),
             limit: i64,
         ) -> sqlx::Result<Vec<NotificationRow>> {
             sqlx::query_as!(

@@ -2,12 +2,14 @@
 //! it orders the writes to a user's feeds, and purging a user waits for it. What a statement
 //! changes is counted in it, on the newest version of that row and not on its snapshot's.
 
-use roster_domain::{NewNotification, NotificationId, NotificationPatch, Timestamp, UserId};
+use crate::moment::Moment;
+use roster_domain::{
+    NewNotification, NotificationBody, NotificationId, NotificationPatch, Timestamp, UserId,
+};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::NotificationRow;
-use crate::user_row::moment;
 
 /// What [`create`] did.
 #[derive(Debug)]
@@ -49,9 +51,9 @@ pub(super) async fn create(
         new.id.get(),
         new.kind.as_str(),
         new.title.as_str(),
-        new.body.as_ref().map(|body| body.as_str()),
+        new.body.as_ref().map(NotificationBody::as_str),
         new.data.as_str(),
-        moment(new.created_at),
+        Moment(new.created_at),
     )
     .fetch_optional(connection)
     .await
@@ -143,7 +145,7 @@ pub(super) async fn patch(
         id.get(),
         patch.read,
         patch.archived,
-        moment(at),
+        Moment(at),
     )
     .map(|row| PatchedRow {
         changed: row.changed,
@@ -204,7 +206,7 @@ macro_rules! mark {
                 SELECT t.marked AS "changed!", h.unread - t.marked AS "unread!"
                 FROM held h CROSS JOIN total t"#,
                 user.get(),
-                moment(at)
+                Moment(at)
                 $(, $value)?
             )
             .fetch_optional(connection)
@@ -215,4 +217,4 @@ macro_rules! mark {
 
 mark!(mark_all, "true");
 mark!(mark_these, "n.id = ANY($3::uuid[])", ids: &[Uuid] => ids);
-mark!(mark_up_to, "n.created_at <= $3::timestamptz", last: Timestamp => moment(last));
+mark!(mark_up_to, "n.created_at <= $3::timestamptz", last: Timestamp => Moment(last));

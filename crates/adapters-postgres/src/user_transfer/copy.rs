@@ -5,8 +5,7 @@ use roster_domain::Timestamp;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds of Unix time.
-const EPOCH: i64 = 946_684_800_000_000;
+use crate::moment::Moment;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
@@ -58,7 +57,7 @@ impl CopyRows {
     }
 
     pub(super) fn moment(&mut self, at: Timestamp) -> &mut Self {
-        self.bigint(at.unix_micros() - EPOCH)
+        self.bigint(Moment(at).micros())
     }
 
     pub(super) fn optional_moment(&mut self, at: Option<Timestamp>) -> &mut Self {

@@ -154,7 +154,7 @@ impl Planner {
             }
             OnConflict::Update => {
                 let stored = stored.clone();
-                self.update(stored, new, at)
+                self.update(&stored, new, at)
             }
         }
     }
@@ -181,7 +181,7 @@ impl Planner {
         RowResult::Created(id)
     }
 
-    fn update(&mut self, stored: User, new: &NewUser, at: Timestamp) -> RowResult {
+    fn update(&mut self, stored: &User, new: &NewUser, at: Timestamp) -> RowResult {
         let id = stored.id;
         let next = User {
             email: new.email.clone(),
@@ -192,7 +192,7 @@ impl Planner {
             metadata: new.metadata.clone(),
             ..stored.clone()
         };
-        if next == stored {
+        if next == *stored {
             return RowResult::Skipped(id);
         }
         let address = stored.email.normalized().to_owned();

@@ -1,12 +1,12 @@
 //! The statements of an import, each for the whole batch.
 
+use crate::moment::Moment;
 use roster_domain::{Timestamp, User};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
-use time::OffsetDateTime;
 
 use super::import_plan::Changes;
-use crate::user_row::{UserRow, moment, version_parameter};
+use crate::user_row::{UserRow, version_parameter};
 
 /// An address and whose it is.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(super) struct LockedRow {
     avatar_url: Option<String>,
     metadata: String,
     version: i64,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    created_at: Moment,
+    updated_at: Moment,
     pub(super) deleted: bool,
 }
 
@@ -118,8 +118,8 @@ struct Columns {
     avatar_urls: Vec<Option<String>>,
     metadata: Vec<String>,
     versions: Vec<i64>,
-    created: Vec<OffsetDateTime>,
-    updated: Vec<OffsetDateTime>,
+    created: Vec<Moment>,
+    updated: Vec<Moment>,
 }
 
 impl Columns {
@@ -136,8 +136,8 @@ impl Columns {
             columns.avatar_urls.push(avatar_url);
             columns.metadata.push(user.metadata.as_str().to_owned());
             columns.versions.push(version_parameter(user.version));
-            columns.created.push(moment(user.created_at));
-            columns.updated.push(moment(user.updated_at));
+            columns.created.push(Moment(user.created_at));
+            columns.updated.push(Moment(user.updated_at));
         }
         columns
     }
@@ -170,8 +170,8 @@ async fn insert_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
         &columns.avatar_urls as &[Option<String>],
         &columns.metadata,
         &columns.versions,
-        &columns.created,
-        &columns.updated,
+        &columns.created as &[Moment],
+        &columns.updated as &[Moment],
     )
     .execute(connection)
     .await?;
@@ -199,7 +199,7 @@ async fn update_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
         &columns.avatar_urls as &[Option<String>],
         &columns.metadata,
         &columns.versions,
-        &columns.updated,
+        &columns.updated as &[Moment],
     )
     .execute(connection)
     .await?;
@@ -255,7 +255,7 @@ async fn log(connection: &mut PgConnection, changes: &Changes, at: Timestamp) ->
          FROM UNNEST($1::uuid[], $2::bigint[]) AS n (user_id, version)",
         &ids,
         &versions,
-        moment(at)
+        Moment(at)
     )
     .execute(connection)
     .await?;

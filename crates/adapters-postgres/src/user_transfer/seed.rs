@@ -1,7 +1,7 @@
 //! Seeding: a batch as five streams of rows in one transaction.
 
-use roster_domain::UserVersion;
 use roster_domain::ports::{SeedBatch, SeedUser};
+use roster_domain::{AvatarUrl, Locale, NotificationBody, UserVersion};
 use sqlx::types::Uuid;
 use sqlx::{Connection as _, PgConnection};
 
@@ -46,8 +46,8 @@ impl Tables {
             .text(user.email.as_str())
             .text(user.name.as_str())
             .boolean(user.is_active)
-            .optional_text(user.locale.as_ref().map(|locale| locale.as_str()))
-            .optional_text(user.avatar_url.as_ref().map(|url| url.as_str()))
+            .optional_text(user.locale.as_ref().map(Locale::as_str))
+            .optional_text(user.avatar_url.as_ref().map(AvatarUrl::as_str))
             .text(user.metadata.as_str())
             .bigint(version_parameter(UserVersion::FIRST))
             .moment(user.created_at)
@@ -77,7 +77,7 @@ impl Tables {
                 .uuid(notification.id.get())
                 .text(notification.kind.as_str())
                 .text(notification.title.as_str())
-                .optional_text(notification.body.as_ref().map(|body| body.as_str()))
+                .optional_text(notification.body.as_ref().map(NotificationBody::as_str))
                 .text(notification.data.as_str())
                 .moment(notification.created_at)
                 .optional_moment(*read_at)

@@ -1,5 +1,20 @@
 //! Tests of this adapter against a real server: the contracts, and what only this store has.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails its test"
+)]
+
 mod support;
 
 mod contracts;
+
+mod change_log;
+mod claims;
+mod feeds;
+
+mod plans;
+mod schema;
+
+mod faults;
+mod imports;

@@ -16,20 +16,20 @@ use roster_test_services::{TestDatabase, test_database};
 use sqlx::{Connection as _, PgConnection};
 
 /// A database of the test's own and the repositories on it.
-pub struct Store {
-    pub pool: PostgresPool,
-    pub database: TestDatabase,
+pub(crate) struct Store {
+    pub(crate) pool: PostgresPool,
+    pub(crate) database: TestDatabase,
 }
 
 /// An empty store with the schema; `None` without a server.
-pub async fn store() -> Option<Store> {
+pub(crate) async fn store() -> Option<Store> {
     let database = database().await?;
     let pool = connect(&patient(database.url())).unwrap();
     Some(Store { pool, database })
 }
 
 /// An empty database with the schema; `None` without a server.
-pub async fn database() -> Option<TestDatabase> {
+pub(crate) async fn database() -> Option<TestDatabase> {
     test_database("roster", async |url| {
         migrate(&url).await?;
         Ok(())
@@ -38,12 +38,12 @@ pub async fn database() -> Option<TestDatabase> {
 }
 
 /// An empty database without a schema; `None` without a server.
-pub async fn empty_database() -> Option<TestDatabase> {
+pub(crate) async fn empty_database() -> Option<TestDatabase> {
     test_database("empty", async |_| Ok(())).await
 }
 
 /// Settings that do not mistake a busy machine for a broken server.
-pub fn patient(url: &str) -> PostgresSettings {
+pub(crate) fn patient(url: &str) -> PostgresSettings {
     PostgresSettings {
         acquire_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
@@ -52,29 +52,48 @@ pub fn patient(url: &str) -> PostgresSettings {
 }
 
 impl Store {
-    pub fn users(&self) -> PostgresUsers {
+    pub(crate) fn users(&self) -> PostgresUsers {
         PostgresUsers::new(self.pool.clone())
     }
 
-    pub fn transfer(&self) -> PostgresUserTransfer {
+    pub(crate) fn transfer(&self) -> PostgresUserTransfer {
         PostgresUserTransfer::new(self.pool.clone())
     }
 
-    pub fn notifications(&self) -> PostgresNotifications {
+    pub(crate) fn notifications(&self) -> PostgresNotifications {
         PostgresNotifications::new(self.pool.clone())
     }
 
-    pub fn activities(&self) -> PostgresActivities {
+    pub(crate) fn activities(&self) -> PostgresActivities {
         PostgresActivities::new(self.pool.clone())
     }
 
-    pub fn stats(&self) -> PostgresStats {
+    pub(crate) fn stats(&self) -> PostgresStats {
         PostgresStats::new(self.pool.clone())
     }
 
     /// A connection beside the pool.
-    pub async fn sql(&self) -> PgConnection {
+    pub(crate) async fn sql(&self) -> PgConnection {
         PgConnection::connect(self.database.url()).await.unwrap()
+    }
+
+    /// Returns when so many of this store's statements wait for a lock.
+    pub(crate) async fn wait_for_locks(&self, statements: i64) {
+        let mut sql = self.sql().await;
+        loop {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'roster'
+                   AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
+            if waiting >= statements {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 
