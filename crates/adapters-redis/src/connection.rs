@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ struct Signals {
     over: Notify,
     /// It did not answer in time; a heartbeat should tell soon.
     doubted: Notify,
+    /// How many replies it brought: a flood of calls that keeps a heartbeat waiting is no silence.
+    replies: AtomicU64,
 }
 
 /// There is no connection just now.
@@ -146,17 +149,19 @@ impl Shared {
 impl Link {
     /// Sends one command; an error that the server replies is an error here.
     pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
-        self.multiplexed
-            .send_packed_command(command)
-            .await?
-            .extract_error()
+        let reply = self.multiplexed.send_packed_command(command).await?;
+        self.signals.replies.fetch_add(1, Ordering::Relaxed);
+        reply.extract_error()
     }
 
     /// Sends all commands at once; an error that the server replies to one of them is its reply.
     pub(crate) async fn send_all(&mut self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        self.multiplexed
+        let replies = self
+            .multiplexed
             .send_packed_commands(commands, 0, commands.len())
-            .await
+            .await?;
+        self.signals.replies.fetch_add(1, Ordering::Relaxed);
+        Ok(replies)
     }
 }
 

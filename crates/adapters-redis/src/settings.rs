@@ -20,7 +20,8 @@ pub struct RedisSettings {
     pub tombstone_ttl: Duration,
     /// How long a connection may be silent before it is asked for a sign of life.
     pub heartbeat_interval: Duration,
-    /// For that sign of life; two in a row that are missed end the connection.
+    /// For that sign of life; two in a row that are missed, without any other reply meanwhile,
+    /// end the connection.
     pub heartbeat_timeout: Duration,
     /// Before the first attempt to connect again; doubled with each further one.
     pub reconnect_min: Duration,

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::ConnectionInfo;
@@ -128,12 +129,14 @@ impl Supervisor {
                     () = sleep(self.settings.heartbeat_interval) => {}
                 }
             }
+            let heard = signals.replies.load(Ordering::Relaxed);
             tokio::select! {
                 () = signals.over.notified() => return Lost::Broken,
                 answer = timeout(self.settings.heartbeat_timeout, link.send(&ping)) => match answer {
                     Ok(Err(error)) if super::ends_connection(&error) => return Lost::Broken,
                     // It speaks, if only to say that it is busy.
                     Ok(Ok(_) | Err(_)) => misses = 0,
+                    Err(_) if signals.replies.load(Ordering::Relaxed) != heard => misses = 0,
                     Err(_) => misses += 1,
                 },
             }

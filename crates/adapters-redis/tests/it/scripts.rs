@@ -376,3 +376,12 @@ async fn an_error_of_the_server_is_an_error_of_the_call() {
     assert_eq!(bench.get().await, floor(0));
     assert!(bench.cache.is_connected(), "{ID}");
 }
+
+#[tokio::test]
+async fn a_time_below_a_millisecond_is_one() {
+    let bench = bench!();
+    bench.acquire(1).await;
+    let absent = Filling::Absent(UserVersion::NONE);
+    let outcome = bench.fill_for(1, absent, Duration::from_micros(1)).await;
+    assert_eq!(outcome, FillOutcome::Stored);
+}
