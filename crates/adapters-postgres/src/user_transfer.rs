@@ -5,6 +5,8 @@ mod import_plan;
 mod import_statements;
 mod seed;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use roster_domain::ports::{ImportRow, OnConflict, RowResult, SeedBatch, StoreError, UserTransfer};
 use roster_domain::{Timestamp, User, UserId};
@@ -99,7 +101,7 @@ impl UserTransfer for PostgresUserTransfer {
 
 enum Imported {
     Done(Vec<RowResult>),
-    /// Another writer moved a claim while this one waited for its owner.
+    /// Another writer took or moved a claim after its owner was looked for.
     Outdated,
     /// A stored user cannot be compared.
     Unreadable(StoreError),
@@ -107,7 +109,8 @@ enum Imported {
 
 /// Reads what the batch touches under locks, decides in memory, and writes by the thousand.
 ///
-/// Claims are read again under the locks: they move only under the lock of their owner. An id
+/// Claims are read again under the locks: they move only under the lock of their owner, and one
+/// whose owner is not locked came after the look at the users. An id
 /// or an address that is free is not locked; who takes it meanwhile fails this batch on a key.
 async fn import(
     connection: &mut PgConnection,
@@ -123,7 +126,8 @@ async fn import(
     let users = import_statements::lock_users(&mut transaction, &ids).await?;
     let purged = import_statements::purged(&mut transaction, &ids).await?;
     let claims = import_statements::claims(&mut transaction, &emails).await?;
-    if claims.iter().any(|claim| !ids.contains(&claim.user_id)) {
+    let locked: HashSet<_> = users.iter().map(|user| user.id).collect();
+    if claims.iter().any(|claim| !locked.contains(&claim.user_id)) {
         return Ok(Imported::Outdated);
     }
     let known = match Known::new(users, purged, claims) {
