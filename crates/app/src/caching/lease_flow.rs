@@ -28,6 +28,8 @@ struct Open {
     /// The bytes that are stored and cannot be used.
     unusable: Option<SeenBytes>,
     reason: ForwardReason,
+    /// Since when it waits for the lease of another, on the monotonic clock.
+    waiting_since: Option<Duration>,
 }
 
 /// A load whose lease is held.
@@ -74,6 +76,7 @@ impl LeaseFlow {
                 lead,
                 unusable: None,
                 reason: ForwardReason::Miss,
+                waiting_since: None,
             })
             .collect();
         let started = loader.runtime.clock.monotonic();
@@ -107,6 +110,9 @@ impl LeaseFlow {
                     )
                     .await;
             };
+            for open in &mut open {
+                open.waiting_since.get_or_insert(started);
+            }
             loader
                 .runtime
                 .clock
@@ -148,10 +154,10 @@ impl LeaseFlow {
                 user, expires_at, ..
             } if user.version >= least => {
                 let ttl = expires_at.since(loader.runtime.clock.now());
-                answer(open.lead, Some(user), ttl);
+                answer(loader, open, Some(user), ttl);
             }
             CacheLookup::Absent { floor, .. } if floor >= least => {
-                answer(open.lead, None, Duration::ZERO);
+                answer(loader, open, None, Duration::ZERO);
             }
             CacheLookup::Value { seen, .. } | CacheLookup::Absent { seen, .. } => {
                 open.unusable = Some(seen);
@@ -340,12 +346,19 @@ fn jittered(ttl: Duration, token: LeaseToken) -> Duration {
     ttl.mul_f64(0.9 + 0.2 * share)
 }
 
-fn answer(lead: Lead, user: Option<Arc<User>>, ttl: Duration) {
+fn answer(loader: &Loader, open: Open, user: Option<Arc<User>>, ttl: Duration) {
+    if let Some(since) = open.waiting_since {
+        let waited = loader.runtime.clock.monotonic().saturating_sub(since);
+        loader.observer.observe(CacheEvent::LeaseWaited {
+            waited,
+            served: true,
+        });
+    }
     let trace = ReadTrace {
         l1: None,
         l2: Some(TierStatus::Hit { ttl }),
     };
-    lead.finish(Ok(Loaded {
+    open.lead.finish(Ok(Loaded {
         user,
         trace,
         read_at: None,

@@ -1,10 +1,6 @@
 //! The use cases over mocks, for order and number of port calls, and over memory, for behaviour.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot be set up must end"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must end")]
 
 mod support;
 

@@ -227,10 +227,8 @@ async fn a_waiter_polls_and_takes_what_the_other_process_filled() {
         "{:?}",
         answer.trace
     );
-    assert_eq!(
-        events.count(|event| matches!(event, CacheEvent::LeaseWaited { .. })),
-        0
-    );
+    let served = |event: &CacheEvent| matches!(event, CacheEvent::LeaseWaited { served: true, .. });
+    assert_eq!(events.count(served), 1);
 }
 
 #[tokio::test(start_paused = true)]
