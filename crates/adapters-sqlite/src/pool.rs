@@ -112,11 +112,6 @@ impl SqliteStore {
     {
         self.writer.write_within(self.transfer_timeout, job).await
     }
-
-    /// Whether writes are taken.
-    pub(crate) fn is_writable(&self) -> bool {
-        self.writer.is_running()
-    }
 }
 
 /// The connection that writes: what it commits is on the disk (`synchronous = FULL`).
@@ -126,6 +121,8 @@ pub(crate) async fn connect_to_write(path: &Path) -> Result<SqliteConnection, sq
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // In pages: a page that several commits change is moved into the file once.
+        .pragma("wal_autocheckpoint", "4096")
         // The log shrinks again after a bulk load.
         .pragma("journal_size_limit", "67108864");
     SqliteConnection::connect_with(&options).await

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roster_domain::ports::{BoxError, Readiness};
+use roster_domain::ports::{BoxError, Readiness, StoreError};
 use tokio::time::timeout;
 
 use crate::SqliteStore;
+use crate::error::store_error;
 
 /// [`Readiness`] of a SQLite file: it can be read, and writes are taken.
 #[derive(Clone, Debug)]
@@ -27,16 +28,16 @@ impl SqliteReadiness {
 #[async_trait]
 impl Readiness for SqliteReadiness {
     async fn check(&self) -> Result<(), BoxError> {
-        if !self.store.is_writable() {
-            return Err("the database takes no writes any more".into());
-        }
-        // A row of the file itself: a constant would be answered without reading it.
-        timeout(
-            LIMIT,
+        timeout(LIMIT, async {
+            // A row of the file itself: a constant would be answered without reading it.
             sqlx::query_scalar!("SELECT version FROM users LIMIT 1")
-                .fetch_optional(self.store.readers()),
-        )
-        .await??;
-        Ok(())
+                .fetch_optional(self.store.readers())
+                .await
+                .map_err(store_error)?;
+            // A transaction that changes nothing: it waits its turn, and for no disk.
+            self.store.write(|_| Box::pin(async { Ok(()) })).await
+        })
+        .await?
+        .map_err(|error: StoreError| error.into())
     }
 }

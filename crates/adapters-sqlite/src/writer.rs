@@ -28,9 +28,10 @@ impl<T, E, F> Job<T, E> for F where
 ///
 /// A task owns the connection, takes all jobs that have queued, runs them in one transaction,
 /// each in a savepoint, commits once and answers them all. A commit waits for the disk: 0.27 ms
-/// where this was measured, of which 0.02 ms are SQLite's, and 5 ms on many disks, where 1,000
-/// writers that commit one by one would wait for 5 s. A caller that goes away leaves no
-/// transaction behind, because none of it runs in the caller.
+/// where this was measured, on a quiet disk, and several times that on many: 1,000 writers that
+/// commit one by one would miss their deadline. In one run on a busy machine a lone writer
+/// stored 209 changes a second, 64 stored 1,188 and 1,000 stored 1,938. A caller that goes away
+/// leaves no transaction behind, because none of it runs in the caller.
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Pending>>,
@@ -100,11 +101,6 @@ impl Writer {
         }
     }
 
-    /// Whether jobs are taken.
-    pub(crate) fn is_running(&self) -> bool {
-        !self.queue.is_closed()
-    }
-
     /// Takes no more jobs, runs those that have queued and ends the connection.
     pub(crate) async fn close(&self) {
         self.closing.notify_one();
@@ -137,7 +133,7 @@ async fn serve(
     if let Err(error) = connection.close().await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            "the database was not closed cleanly"
+            "The database file was not closed cleanly"
         );
     }
 }

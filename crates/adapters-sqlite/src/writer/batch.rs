@@ -93,12 +93,7 @@ pub(super) async fn run(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dy
     }
     let mut done = Vec::with_capacity(jobs.len());
     let fate = transaction(connection, jobs, &mut done).await;
-    if let Err(error) = &fate {
-        tracing::error!(
-            error = error as &dyn std::error::Error,
-            jobs = done.len() + jobs.len(),
-            "a batch of writes failed"
-        );
+    if fate.is_err() {
         // Fails when SQLite ended the transaction itself, and then there is nothing to undo.
         let _ = execute(connection, "ROLLBACK").await;
     }
