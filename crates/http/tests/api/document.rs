@@ -1,8 +1,14 @@
 use std::collections::BTreeSet;
 
+use roster_adapters_memory::MemoryNotifications;
+use roster_domain::ports::NotificationRepository as _;
+use roster_domain::{JsonObject, NewNotification, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Call, NOBODY, api, call};
+use crate::support::{Answer, Api, Call, NOBODY, Parts, api, call};
+
+/// The id of the notification that [`fresh`] makes.
+const NOTIFICATION: &str = "0190c2a8-0000-7000-8000-000000000001";
 
 fn document() -> Value {
     serde_json::to_value(roster_http::openapi::document()).unwrap()
@@ -154,7 +160,7 @@ fn sample(
     id: &str,
     query: &str,
 ) -> Call {
-    let path = path.replace("{id}", id).replace("{name}", "internal");
+    let path = filled(path, id);
     let call = call(method, &format!("{path}{query}"));
     let Some((content_type, content)) = operation["requestBody"]["content"]
         .as_object()
@@ -168,21 +174,52 @@ fn sample(
     )
 }
 
+/// A path with its variables replaced.
+fn filled(path: &str, id: &str) -> String {
+    let path = path.replace("{id}", id).replace("{nid}", NOTIFICATION);
+    path.replace("{name}", "internal")
+}
+
+/// The example of a form: its own, else that of its first choice, else those of its members.
 fn example(document: &Value, schema: &Value) -> Value {
     let schema = resolved(document, schema);
-    let properties = schema["properties"].as_object().unwrap();
-    let members = properties.iter().filter_map(|(name, property)| {
-        let examples = property["examples"]
-            .as_array()
-            .and_then(|examples| examples.first());
-        Some((name.clone(), property.get("example").or(examples)?.clone()))
-    });
+    if let Some(example) = own_example(schema) {
+        return example;
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return example(document, &choices[0]);
+    }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let members =
+        properties.filter_map(|(name, property)| Some((name.clone(), own_example(property)?)));
     members.collect::<serde_json::Map<_, _>>().into()
 }
 
+fn own_example(schema: &Value) -> Option<Value> {
+    let first = schema["examples"]
+        .as_array()
+        .and_then(|examples| examples.first());
+    schema.get("example").or(first).cloned()
+}
+
+/// A service with one user who has one notification.
 async fn fresh() -> (Api, String) {
-    let api = api();
+    let parts = Parts::new();
+    let notifications = MemoryNotifications::new(parts.store.clone());
+    let api = parts.build();
     let id = api.create(1).await["id"].as_str().unwrap().to_owned();
+    let notification = NewNotification {
+        id: NOTIFICATION.parse().unwrap(),
+        kind: "welcome".parse().unwrap(),
+        title: "Welcome".parse().unwrap(),
+        body: None,
+        data: JsonObject::empty(),
+        created_at: Timestamp::UNIX_EPOCH,
+    };
+    let created = notifications
+        .create(id.parse().unwrap(), &notification)
+        .await;
+    assert!(created.unwrap().unwrap().created);
     (api, id)
 }
 
@@ -231,7 +268,7 @@ async fn every_operation_answers_as_the_document_says() {
             ("application/json", "[]"),
             ("application/json", &" ".repeat(70_000)),
         ] {
-            let path = path.replace("{id}", &id).replace("{name}", "internal");
+            let path = filled(path, &id);
             check_answer(
                 &document,
                 operation,
