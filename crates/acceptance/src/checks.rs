@@ -26,7 +26,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) roster: &'a Roster,
     pub(crate) client: Client,
     /// The active users in the order of the list, as seeded.
-    pub(crate) ids: Vec<Uuid>,
+    pub(crate) ids: &'a [Uuid],
 }
 
 /// Runs every check whose name contains `only`.
@@ -39,42 +39,57 @@ pub(crate) async fn run_all(store: &Store, only: Option<&str>, report: &mut Repo
         wanted
     };
     let ids = store.active_ids().await?;
-    let roster = store.launch.serve().await?;
-    let stage = Stage {
-        store,
-        roster: &roster,
-        client: Client::new(&roster.base)?,
-        ids,
-    };
     macro_rules! check {
-        ($name:ident) => {
+        ($name:ident, $check:expr) => {
             if wanted(stringify!($name))
-                && let Err(error) = $name::run(&stage, report).await
+                && let Err(error) = $check.await
             {
                 report.miss(stringify!($name), format!("{error}"));
             }
         };
     }
-    check!(random_reads);
-    check!(walk);
-    check!(depth);
-    check!(dashboards);
-    check!(updates);
-    check!(stampede);
-    check!(hostile_strings);
-    check!(addresses);
-    check!(moving_walk);
-    if store.kind == Kind::Postgres {
-        check!(redis_faults);
-    }
-    roster.kill().await?;
-    if store.kind == Kind::Sqlite
-        && wanted("crashes")
-        && let Err(error) = crashes::run(store, report).await
-    {
-        report.miss("crashes", format!("{error}"));
+    let roster = store.launch.serve().await?;
+    let stage = Stage::new(store, &roster, &ids)?;
+    check!(random_reads, random_reads::run(&stage, report));
+    check!(walk, walk::run(&stage, report));
+    check!(depth, depth::run(&stage, report));
+    check!(dashboards, dashboards::run(&stage, report));
+    check!(updates, updates::run(&stage, report));
+    check!(hostile_strings, hostile_strings::run(&stage, report));
+    check!(addresses, addresses::run(&stage, report));
+    check!(moving_walk, moving_walk::run(&stage, report));
+    match store.kind {
+        Kind::Postgres => {
+            check!(stampede, stampede::run(&stage, report));
+            check!(redis_faults, redis_faults::run(&stage, report));
+            roster.kill().await?;
+        }
+        Kind::Sqlite => {
+            roster.kill().await?;
+            let mut launch = store.launch.clone();
+            launch
+                .env
+                .push(("ROSTER_LOG".to_owned(), "info,sqlx::query=debug".to_owned()));
+            let traced = launch.serve().await?;
+            let stage = Stage::new(store, &traced, &ids)?;
+            check!(stampede, stampede::run_traced(&stage, report));
+            traced.kill().await?;
+            check!(crashes, crashes::run(store, report));
+        }
     }
     Ok(())
+}
+
+impl<'a> Stage<'a> {
+    fn new(store: &'a Store, roster: &'a Roster, ids: &'a [Uuid]) -> Result<Self> {
+        let client = Client::new(&roster.base)?;
+        Ok(Self {
+            store,
+            roster,
+            client,
+            ids,
+        })
+    }
 }
 
 /// Runs `work` for every item, so many at once, and answers in their order.

@@ -169,13 +169,11 @@ impl Store {
     }
 
     /// How often rows of users were read by id since then, as PostgreSQL counted.
-    pub(crate) async fn user_reads(&self) -> Result<Option<i64>> {
-        let Some((_, pool)) = &self.postgres else {
-            return Ok(None);
-        };
+    pub(crate) async fn user_reads(&self) -> Result<i64> {
+        let (_, pool) = self.postgres.as_ref().ok_or("only PostgreSQL counts")?;
         let sql = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements \
                    WHERE query ~* 'from\\s+users' AND query ~* 'metadata' AND query !~* '(insert|update|delete)'";
-        Ok(Some(sqlx::query_scalar(sql).fetch_one(pool).await?))
+        Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
     }
 
     /// What SQLite says of its own file.

@@ -48,7 +48,10 @@ impl FromStr for Email {
         let parsed = EmailAddress::parse_with_options(text, options).map_err(|refusal| {
             Invalid::new(
                 "not_an_email",
-                format!("This is not an e-mail address: {refusal}."),
+                format!(
+                    "This is not an e-mail address: {}.",
+                    refusal.to_string().trim_end_matches('.')
+                ),
             )
         })?;
         if text.chars().any(char::is_control) {
