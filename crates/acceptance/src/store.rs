@@ -172,7 +172,7 @@ impl Store {
     pub(crate) async fn user_reads(&self) -> Result<i64> {
         let (_, pool) = self.postgres.as_ref().ok_or("only PostgreSQL counts")?;
         let sql = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements \
-                   WHERE query ~* 'from\\s+users' AND query ~* 'metadata' AND query !~* '(insert|update|delete)'";
+                   WHERE query ~* 'from\\s+users' AND query ~* 'metadata' AND query !~* '\\m(insert|update|delete)\\M'";
         Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
     }
 

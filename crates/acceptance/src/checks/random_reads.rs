@@ -13,7 +13,7 @@ pub(super) async fn run(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
     let ids: Vec<_> = stage.ids.sample(&mut rng, wanted).copied().collect();
     let (mut right, mut hits) = ([0, 0], [0, 0]);
     for pass in [0, 1] {
-        let answers = in_parallel(&ids, 32, |id| async move {
+        let answers = in_parallel(&ids, 16, |id| async move {
             (id, stage.client.get(&format!("/v1/users/{id}")).await)
         });
         for (id, answer) in answers.await {
