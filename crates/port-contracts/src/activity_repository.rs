@@ -43,6 +43,7 @@ macro_rules! __activity_repository_cases {
                 filters_apply_together,
                 a_walk_forwards_meets_each_activity_once,
                 a_walk_backwards_meets_each_activity_once,
+                a_page_starts_at_a_place_between_activities,
                 an_empty_list_of_activities_is_a_page_without_rows,
                 newest_answers_the_newest_first;
             owning:

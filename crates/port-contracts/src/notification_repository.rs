@@ -41,6 +41,7 @@ macro_rules! __notification_repository_cases {
                 a_list_of_notifications_shows_the_state_that_it_names,
                 a_walk_forwards_meets_each_notification_once,
                 a_walk_backwards_meets_each_notification_once,
+                a_walk_goes_on_from_a_notification_that_left_the_list,
                 an_empty_list_of_notifications_is_a_page_without_rows,
                 newest_unread_answers_the_newest_first_and_counts_all;
             patching:

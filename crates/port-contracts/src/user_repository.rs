@@ -74,6 +74,7 @@ macro_rules! __user_repository_cases {
             walking:
                 a_walk_forwards_meets_each_row_once,
                 a_walk_backwards_meets_each_row_once,
+                a_long_walk_meets_each_row_once,
                 numbered_pages_meet_each_row_once,
                 a_walk_goes_on_from_a_row_that_is_gone,
                 a_walk_back_goes_on_from_a_row_that_is_gone,

@@ -117,6 +117,23 @@ pub async fn a_walk_backwards_meets_each_activity_once(store: &dyn StoreFixture)
     }
 }
 
+pub async fn a_page_starts_at_a_place_between_activities(store: &dyn StoreFixture) {
+    let user = user_with(store, 1, 5).await;
+    let place = moment(3).plus(Duration::from_millis(500));
+    let id = activity(9).id.get();
+    let all = ActivityFilter::default();
+    for (start, order, number) in [
+        (Start::After(place, id), Order::Ascending, 4),
+        (Start::After(place, id), Order::Descending, 3),
+        (Start::Before(place, id), Order::Ascending, 3),
+        (Start::Before(place, id), Order::Descending, 4),
+    ] {
+        let slice = list(store, user, &all, page(start, order, 1)).await;
+        assert_eq!(slice.items, [appended(number)], "{start:?} {order:?}");
+        assert!(slice.more, "{start:?} {order:?}");
+    }
+}
+
 pub async fn an_empty_list_of_activities_is_a_page_without_rows(store: &dyn StoreFixture) {
     let user = user_with(store, 1, 0).await;
     for filter in &filters() {

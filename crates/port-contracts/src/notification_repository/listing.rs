@@ -1,7 +1,7 @@
 //! Pages of notifications.
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
-use roster_domain::pagination::{Order, PageRequest, Slice, Start};
+use roster_domain::pagination::{Order, PageRequest, Positioned as _, Slice, Start};
 use roster_domain::{NewNotification, Notification, NotificationState, UserId};
 
 use super::{archived, created, patch, read, user_with};
@@ -87,6 +87,23 @@ pub async fn a_walk_backwards_meets_each_notification_once(store: &dyn StoreFixt
                 .await;
             }
         }
+    }
+}
+
+pub async fn a_walk_goes_on_from_a_notification_that_left_the_list(store: &dyn StoreFixture) {
+    let user = user_with(store, 1, 5).await;
+    let gone = patch(store, user, 3, read(true), 1).await.0;
+    let (at, id) = gone.position();
+    for (start, order, number) in [
+        (Start::After(at, id), Order::Ascending, 4),
+        (Start::After(at, id), Order::Descending, 2),
+        (Start::Before(at, id), Order::Ascending, 2),
+        (Start::Before(at, id), Order::Descending, 4),
+    ] {
+        let request = page(start, order, 1);
+        let slice = list(store, user, NotificationState::Unread, request).await;
+        assert_eq!(slice.items, [created(number)], "{start:?} {order:?}");
+        assert!(slice.more, "{start:?} {order:?}");
     }
 }
 

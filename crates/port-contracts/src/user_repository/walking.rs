@@ -20,7 +20,7 @@ const FILTERS: [ActiveFilter; 3] = [
 const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
 pub async fn a_walk_forwards_meets_each_row_once(store: &dyn StoreFixture) {
-    let rows = many(store, 120).await;
+    let rows = many(store, 60).await;
     for active in FILTERS {
         let shown = matching(&rows, active);
         for order in ORDERS {
@@ -35,7 +35,7 @@ pub async fn a_walk_forwards_meets_each_row_once(store: &dyn StoreFixture) {
 }
 
 pub async fn a_walk_backwards_meets_each_row_once(store: &dyn StoreFixture) {
-    let rows = many(store, 120).await;
+    let rows = many(store, 60).await;
     for active in FILTERS {
         let shown = matching(&rows, active);
         for order in ORDERS {
@@ -47,6 +47,15 @@ pub async fn a_walk_backwards_meets_each_row_once(store: &dyn StoreFixture) {
             }
         }
     }
+}
+
+pub async fn a_long_walk_meets_each_row_once(store: &dyn StoreFixture) {
+    let rows = many(store, 700).await;
+    let active = ActiveFilter::Active;
+    let shown = matching(&rows, active);
+    let ask = |request| async move { list(store, active, request).await };
+    assert_walks_forwards(&shown, Order::Ascending, 31, ask).await;
+    assert_walks_backwards(&shown, Order::Ascending, 31, ask).await;
 }
 
 pub async fn numbered_pages_meet_each_row_once(store: &dyn StoreFixture) {

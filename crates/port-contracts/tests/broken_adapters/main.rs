@@ -1,6 +1,8 @@
 //! Adapters, each broken in one rule, each failing exactly the case of that rule: the proof
 //! that the suites can fail, and that a failure names what is wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod caches;
 mod feeds;
 mod transfers;
