@@ -1,6 +1,8 @@
 //! The committed description of the API.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::command::{cargo, output};
 use crate::failure::{Failure, Outcome};
@@ -12,7 +14,7 @@ const FILE: &str = "docs/openapi.json";
 pub(crate) struct Args {
     /// Change nothing; fail when the file is not what the code describes
     #[arg(long)]
-    pub(crate) check: bool,
+    check: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -24,24 +26,32 @@ pub(crate) fn run(args: &Args) -> Outcome {
         "--",
         "openapi",
     ]))?;
-    let file = workspace::root().join(FILE);
-    let committed = fs::read_to_string(&file).unwrap_or_default();
+    if args.check {
+        return compare(&described);
+    }
+    fs::write(workspace::root().join(FILE), described)?;
+    println!("openapi: wrote {FILE}");
+    Ok(())
+}
+
+/// The check with a binary that is built already.
+pub(crate) fn check_binary(roster: &Path) -> Outcome {
+    compare(&output(Command::new(roster).arg("openapi"))?)
+}
+
+fn compare(described: &str) -> Outcome {
+    let committed = fs::read_to_string(workspace::root().join(FILE)).unwrap_or_default();
     if committed == described {
         println!("openapi: {FILE} is fresh");
         return Ok(());
     }
-    if args.check {
-        let line = committed
-            .lines()
-            .zip(described.lines())
-            .take_while(|(one, other)| one == other)
-            .count()
-            + 1;
-        return Err(Failure::new(format!(
-            "{FILE} is not what the code describes (first in line {line}): run `cargo xtask openapi`"
-        )));
-    }
-    fs::write(&file, described)?;
-    println!("openapi: wrote {FILE}");
-    Ok(())
+    let line = committed
+        .lines()
+        .zip(described.lines())
+        .take_while(|(one, other)| one == other)
+        .count()
+        + 1;
+    Err(Failure::new(format!(
+        "{FILE} is not what the code describes (first in line {line}): run `cargo xtask openapi`"
+    )))
 }

@@ -16,24 +16,27 @@ pub(crate) struct Args {
     forwarded: Vec<String>,
 }
 
+impl Args {
+    /// Everything, unless packages are named.
+    fn scope(&self) -> Option<&'static str> {
+        let named = |word: &String| word.starts_with("-p") || word.starts_with("--package");
+        (!self.forwarded.iter().any(named)).then_some("--workspace")
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Outcome {
     let services = services::for_tests()?;
-    let forwarded = args.forwarded.iter().map(String::as_str);
+    let forwarded = args
+        .scope()
+        .into_iter()
+        .chain(args.forwarded.iter().map(String::as_str));
     if !is_there("cargo-nextest", &["--version"]) {
-        let tests = cargo(
-            ["test", "--workspace", "--no-fail-fast"]
-                .into_iter()
-                .chain(forwarded),
-        );
+        let tests = cargo(["test", "--no-fail-fast"].into_iter().chain(forwarded));
         return counted(with(&services, tests));
     }
     run_command(&mut with(
         &services,
-        cargo(
-            ["nextest", "run", "--workspace"]
-                .into_iter()
-                .chain(forwarded),
-        ),
+        cargo(["nextest", "run"].into_iter().chain(forwarded)),
     ))?;
     if args.forwarded.is_empty() {
         run_command(&mut with(
@@ -95,6 +98,20 @@ fn counts(line: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_packages_are_tested_unless_some_are_named() {
+        let scope = |words: &[&str]| {
+            Args {
+                forwarded: words.iter().map(ToString::to_string).collect(),
+            }
+            .scope()
+        };
+        assert_eq!(scope(&[]), Some("--workspace"));
+        assert_eq!(scope(&["-E", "test(x)"]), Some("--workspace"));
+        assert_eq!(scope(&["-p", "roster-app"]), None);
+        assert_eq!(scope(&["--package=roster-app"]), None);
+    }
 
     #[test]
     fn the_counts_of_a_result_line_are_read() {
