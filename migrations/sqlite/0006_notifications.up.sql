@@ -12,15 +12,3 @@ CREATE TABLE notifications (
     archived_at INTEGER,
     PRIMARY KEY (user_id, id)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX notifications_feed ON notifications (user_id, created_at, id);
-
--- A row is in one of these three, so that each state lists as fast as the whole feed.
-CREATE INDEX notifications_unread ON notifications (user_id, created_at, id)
-WHERE read_at IS NULL AND archived_at IS NULL;
-
-CREATE INDEX notifications_read ON notifications (user_id, created_at, id)
-WHERE read_at IS NOT NULL AND archived_at IS NULL;
-
-CREATE INDEX notifications_archived ON notifications (user_id, created_at, id)
-WHERE archived_at IS NOT NULL;

@@ -1,4 +1,4 @@
--- The kind stands in the index so that a filter by kind reads no rows of other kinds.
+-- Without row ids for the same reason as the notifications.
 CREATE TABLE activities (
     user_id BLOB NOT NULL REFERENCES users (id),
     id BLOB NOT NULL CHECK (length(id) = 16),
@@ -7,5 +7,3 @@ CREATE TABLE activities (
     data TEXT NOT NULL,
     PRIMARY KEY (user_id, id)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX activities_feed ON activities (user_id, occurred_at, id, kind);

@@ -96,7 +96,7 @@ async fn every_feed_is_one_bounded_range_of_its_index() {
         let bounded = feed.steps.iter().any(|step| {
             step.starts_with("SEARCH notifications USING INDEX notifications_")
                 && step.ends_with("(user_id=? AND (created_at,id)>(?,?) AND (created_at,id)<(?,?))")
-                || step.starts_with("SEARCH activities USING INDEX activities_feed")
+                || step.starts_with("SEARCH activities USING INDEX activities_by_time")
                     && step.ends_with(
                         "(user_id=? AND (occurred_at,id)>(?,?) AND (occurred_at,id)<(?,?))",
                     )

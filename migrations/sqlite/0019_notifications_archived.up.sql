@@ -1,0 +1,2 @@
+CREATE INDEX notifications_archived ON notifications (user_id, created_at, id)
+WHERE archived_at IS NOT NULL;
