@@ -41,7 +41,7 @@ impl RedisSettings {
             heartbeat_interval: Duration::from_millis(500),
             heartbeat_timeout: Duration::from_millis(300),
             reconnect_min: Duration::from_millis(50),
-            reconnect_max: Duration::from_secs(1),
+            reconnect_max: Duration::from_millis(500),
         }
     }
 
