@@ -55,9 +55,9 @@ definitions! {
         "PostgreSQL; without it everything is kept in the data folder";
     DATABASE_DIRECT_URL: "database.direct_url", --"database-direct-url", ["ROSTER_DATABASE_DIRECT_URL"], None, Kind::PostgresUrl,
         "PostgreSQL for `roster migrate`, where the other address is a connection pooler";
-    DATABASE_MAX_CONNECTIONS: "database.max_connections", --"database-max-connections", ["ROSTER_DATABASE_MAX_CONNECTIONS"], Some("16"),
+    DATABASE_MAX_CONNECTIONS: "database.max_connections", --"database-max-connections", ["ROSTER_DATABASE_MAX_CONNECTIONS"], None,
         Kind::Count { min: 1, max: 1_000 },
-        "Connections to PostgreSQL at the most";
+        "Connections to PostgreSQL at the most; without it twice the processors, but at least 8";
     DATABASE_ACQUIRE_TIMEOUT: "database.acquire_timeout", --"database-acquire-timeout", ["ROSTER_DATABASE_ACQUIRE_TIMEOUT"], Some("250ms"),
         Kind::Duration { min: 10, max: 60 * SECOND },
         "How long a request waits for a connection";

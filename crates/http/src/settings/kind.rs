@@ -57,7 +57,7 @@ impl fmt::Display for Kind {
             Self::AddressOrOff => f.write_str("an IP address and a port, such as 127.0.0.1:9464, or `off`"),
             Self::Path => f.write_str("the path of a folder"),
             Self::PostgresUrl => f.write_str("postgres://USER:PASSWORD@HOST:PORT/DATABASE, or `none`"),
-            Self::RedisUrl => f.write_str("redis://HOST:PORT or rediss://HOST:PORT, or `none`"),
+            Self::RedisUrl => f.write_str("redis://HOST:PORT or unix:///PATH, or `none`"),
             Self::KeyPrefix => f.write_str("1 to 64 letters, digits, `-`, `_`, `.` or `:`"),
             Self::Count { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Duration { min, max } => {

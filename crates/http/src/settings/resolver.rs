@@ -95,6 +95,15 @@ impl Resolver {
             .unwrap_or(min)
     }
 
+    /// A number, or none when nobody says.
+    pub(super) fn optional_count(&mut self, definition: &'static Definition) -> Option<u32> {
+        if self.given.contains_key(definition.key) {
+            return Some(self.count(definition));
+        }
+        self.not_set(definition);
+        None
+    }
+
     pub(super) fn duration(&mut self, definition: &'static Definition) -> Duration {
         let Kind::Duration { min, max } = definition.kind else {
             return Duration::ZERO;
@@ -118,11 +127,7 @@ impl Resolver {
         schemes: &[&str],
     ) -> Option<SecretUrl> {
         let Some(given) = self.given.get(definition.key) else {
-            self.effective.push(Effective {
-                definition,
-                shown: None,
-                source: Source::Default,
-            });
+            self.not_set(definition);
             return None;
         };
         let url = if given.text == NONE {
@@ -143,6 +148,14 @@ impl Resolver {
             self.problems.push(refused_url(definition, given));
         }
         url.flatten()
+    }
+
+    fn not_set(&mut self, definition: &'static Definition) {
+        self.effective.push(Effective {
+            definition,
+            shown: None,
+            source: Source::Default,
+        });
     }
 
     /// The value, or `None` when it is wrong.

@@ -10,6 +10,7 @@ use super::definitions as of;
 use super::resolver::Resolver;
 use super::{EffectiveSettings, SecretUrl};
 
+const REDIS_SCHEMES: [&str; 5] = ["redis", "valkey", "unix", "redis+unix", "valkey+unix"];
 const POSTGRES_SCHEMES: [&str; 2] = ["postgres", "postgresql"];
 
 /// Everything that was chosen.
@@ -97,8 +98,8 @@ pub struct DatabaseSettings {
     pub url: SecretUrl,
     /// Where it is without a pooler, for migrations; `url` when there is none.
     pub direct_url: Option<SecretUrl>,
-    /// Connections at the most.
-    pub max_connections: u32,
+    /// Connections at the most; what serves this machine best when there is no number.
+    pub max_connections: Option<u32>,
     /// How long a request waits for a connection.
     pub acquire_timeout: Duration,
     /// How long a statement may run.
@@ -210,7 +211,7 @@ fn store(resolver: &mut Resolver) -> StoreSettings {
     };
     let url = resolver.url(&of::DATABASE_URL, &POSTGRES_SCHEMES);
     let direct_url = resolver.url(&of::DATABASE_DIRECT_URL, &POSTGRES_SCHEMES);
-    let max_connections = resolver.count(&of::DATABASE_MAX_CONNECTIONS);
+    let max_connections = resolver.optional_count(&of::DATABASE_MAX_CONNECTIONS);
     let acquire_timeout = resolver.duration(&of::DATABASE_ACQUIRE_TIMEOUT);
     let statement_timeout = resolver.duration(&of::DATABASE_STATEMENT_TIMEOUT);
     let start_wait = resolver.duration(&of::DATABASE_START_WAIT);
@@ -238,7 +239,7 @@ fn store(resolver: &mut Resolver) -> StoreSettings {
 }
 
 fn redis(resolver: &mut Resolver) -> Option<RedisSettings> {
-    let url = resolver.url(&of::REDIS_URL, &["redis", "rediss"]);
+    let url = resolver.url(&of::REDIS_URL, &REDIS_SCHEMES);
     let key_prefix = resolver.text(&of::REDIS_KEY_PREFIX);
     let connect_timeout = resolver.duration(&of::REDIS_CONNECT_TIMEOUT);
     let command_timeout = resolver.duration(&of::REDIS_COMMAND_TIMEOUT);
@@ -262,7 +263,7 @@ fn loopback_only(
     let source = resolver.source(definition);
     resolver.refuse(format!(
         "{source} is {address}, which is not a loopback address: this release cannot authenticate anybody yet, so \
-         everybody who reaches it could read and change what is meant for few. Listen on 127.0.0.1:{port}, and let \
+         everybody who reaches it would be let in. Listen on 127.0.0.1:{port}, and let \
          others in through a proxy on this machine that authenticates them",
         port = address.port()
     ));

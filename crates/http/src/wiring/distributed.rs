@@ -32,6 +32,8 @@ pub(super) async fn open(
     metrics: &Arc<Metrics>,
 ) -> Result<(Distributed, Ports), StartError> {
     let pool = connect(&settings.database)?;
+    // What is wrong with the settings is said before anything is waited for.
+    let redis = settings.redis.as_ref().map(redis_settings).transpose()?;
     wait_for_schema(&pool, &settings.database, runtime).await?;
     let change_log: Arc<dyn ChangeLog> = Arc::new(PostgresChangeLog::new(pool.clone()));
     let mut dependencies = vec![Dependency {
@@ -39,21 +41,20 @@ pub(super) async fn open(
         required: true,
         readiness: Arc::new(PostgresReadiness::new(pool.clone())),
     }];
-    let mut description = settings.database.url.to_string();
-    let caches = match &settings.redis {
+    let description = match &settings.redis {
+        None => settings.database.url.to_string(),
+        Some(redis) => format!("{}, cached in {}", settings.database.url, redis.url),
+    };
+    let caches = match redis {
         None => Caches::Coalescing,
         Some(redis) => {
-            let cache = RedisUserCache::observed(
-                redis_settings(redis),
-                Arc::new(CountedRedis::new(metrics)),
-            )
-            .map_err(|source| StartError::Redis(source.into()))?;
+            let cache = RedisUserCache::observed(redis, Arc::new(CountedRedis::new(metrics)))
+                .map_err(|source| StartError::Redis(source.into()))?;
             dependencies.push(Dependency {
                 name: "cache",
                 required: false,
                 readiness: Arc::new(RedisReadiness::new(&cache)),
             });
-            description = format!("{description}, cached in {}", redis.url);
             Caches::Shared(SharedCache {
                 cache: Arc::new(cache),
                 change_log: Arc::clone(&change_log),
@@ -98,11 +99,12 @@ impl Distributed {
 }
 
 pub(super) fn connect(settings: &settings::DatabaseSettings) -> Result<PostgresPool, StartError> {
+    let defaults = PostgresSettings::new(settings.url.expose());
     roster_adapters_postgres::connect(&PostgresSettings {
-        url: settings.url.expose().to_owned(),
-        max_connections: settings.max_connections,
+        max_connections: settings.max_connections.unwrap_or(defaults.max_connections),
         acquire_timeout: settings.acquire_timeout,
         statement_timeout: settings.statement_timeout,
+        ..defaults
     })
     .map_err(|source| StartError::DatabaseSettings(source.into()))
 }
@@ -165,11 +167,15 @@ pub(super) async fn wait_for_schema(
     })
 }
 
-fn redis_settings(settings: &settings::RedisSettings) -> RedisSettings {
-    RedisSettings {
+fn redis_settings(settings: &settings::RedisSettings) -> Result<RedisSettings, StartError> {
+    let settings = RedisSettings {
         key_prefix: settings.key_prefix.clone(),
         connect_timeout: settings.connect_timeout,
         command_timeout: settings.command_timeout,
         ..RedisSettings::new(settings.url.expose())
-    }
+    };
+    settings
+        .check()
+        .map_err(|source| StartError::Redis(source.into()))?;
+    Ok(settings)
 }

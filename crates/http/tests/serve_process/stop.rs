@@ -1,0 +1,157 @@
+//! A stop under load: whatever was sent is answered.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::process::{PATIENCE, Server};
+
+const ROUNDS: usize = 20;
+const CLIENTS: usize = 16;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_drops_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut answered = 0;
+    for round in 0..ROUNDS {
+        let server = Server::start(folder.path(), &["--http-drain-grace", "100ms"]);
+        let address: SocketAddr = server.address.parse().unwrap();
+        let load = Arc::new(Load::default());
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| tokio::spawn(client(address, number, Arc::clone(&load))))
+            .collect();
+        tokio::time::timeout(PATIENCE, load.reached(20 * CLIENTS))
+            .await
+            .expect("the server does not answer");
+        server.signal("TERM");
+        for client in clients {
+            let outcome = tokio::time::timeout(PATIENCE, client)
+                .await
+                .expect("a client hangs")
+                .unwrap();
+            assert!(
+                outcome.is_ok(),
+                "round {round}: a request was dropped: {outcome:?}"
+            );
+        }
+        let (status, said) = tokio::task::spawn_blocking(|| server.wait()).await.unwrap();
+        assert!(status.success(), "round {round}: {said:?}");
+        assert!(
+            load.told.load(Ordering::Relaxed),
+            "round {round}: no answer said that the connection closes"
+        );
+        answered += load.answered.load(Ordering::Relaxed);
+    }
+    assert!(answered >= ROUNDS * CLIENTS * 20);
+}
+
+#[derive(Default)]
+struct Load {
+    answered: AtomicUsize,
+    told: AtomicBool,
+}
+
+impl Load {
+    async fn reached(&self, count: usize) {
+        while self.answered.load(Ordering::Relaxed) < count {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Sends one request after the other until it is refused before it has sent anything. Every
+/// third client closes each connection itself, the others keep theirs until they are told.
+async fn client(address: SocketAddr, number: usize, load: Arc<Load>) -> io::Result<()> {
+    let one_each = number.is_multiple_of(3);
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            return Ok(());
+        };
+        loop {
+            let closes = request(&mut stream, number, one_each).await?;
+            load.answered.fetch_add(1, Ordering::Relaxed);
+            if closes && !one_each {
+                load.told.store(true, Ordering::Relaxed);
+            }
+            if closes {
+                break;
+            }
+        }
+    }
+}
+
+/// Answers whether the answer said that the connection closes.
+async fn request(stream: &mut TcpStream, number: usize, last: bool) -> io::Result<bool> {
+    let connection = if last { "close" } else { "keep-alive" };
+    let path = if number.is_multiple_of(2) {
+        "/v1/users?limit=5"
+    } else {
+        "/livez"
+    };
+    let head = format!("GET {path} HTTP/1.1\r\nhost: roster\r\nconnection: {connection}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = Vec::new();
+    let head_end = loop {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(end) = answer.windows(4).position(|octets| octets == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let head = String::from_utf8_lossy(&answer[..head_end]).to_lowercase();
+    // On a machine that is busy with other tests the store may be too late: answered all the same.
+    let late = path != "/livez" && head.starts_with("http/1.1 503 ");
+    assert!(late || head.starts_with("http/1.1 200 "), "{head}");
+    let field = |name: &str| {
+        head.lines()
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+    };
+    let length: usize = field("content-length:")
+        .and_then(|length| length.parse().ok())
+        .unwrap();
+    while answer.len() < head_end + length {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(field("connection:") == Some("close"))
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--http-drain-grace", "10m"]);
+    server.signal("INT");
+    // It is still there, and says so.
+    let mut status = 200;
+    while status == 200 {
+        status = reqwest::get(server.url("/readyz"))
+            .await
+            .unwrap()
+            .status()
+            .as_u16();
+    }
+    assert_eq!(status, 503);
+    server.signal("TERM");
+    let (status, _) = tokio::task::spawn_blocking(|| server.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn sigint_stops_as_sigterm_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    server.signal("INT");
+    let (status, said) = server.wait();
+    assert!(status.success(), "{said:?}");
+    assert!(
+        said.last().is_some_and(|line| line.contains("\"stopped\"")),
+        "{said:?}"
+    );
+}
