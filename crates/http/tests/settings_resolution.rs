@@ -1,5 +1,11 @@
 //! Where settings come from, which source wins, and what is said about those that cannot be used.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;

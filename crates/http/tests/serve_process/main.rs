@@ -1,5 +1,12 @@
 //! The real binary as an operator meets it, and the server inside it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod commands;
 mod distributed;
 mod process;

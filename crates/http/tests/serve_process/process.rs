@@ -50,10 +50,6 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports, and waits until it says that it is ready.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
-        Self::start_with(folder, args, &[])
-    }
-
-    pub(crate) fn start_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = roster(folder)
             .args([
                 "--listen",
@@ -64,29 +60,29 @@ impl Server {
                 "json",
             ])
             .args(args)
-            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = lines(child.stderr.take().unwrap());
+        let mut server = Self {
+            child,
+            lines,
+            address: String::new(),
+            metrics: None,
+        };
         let mut said = Vec::new();
-        loop {
-            let Ok(line) = lines.recv_timeout(PATIENCE) else {
-                let _ = child.kill();
+        while server.address.is_empty() {
+            let Ok(line) = server.lines.recv_timeout(PATIENCE) else {
                 panic!("the server did not start; it said:\n{}", said.join("\n"));
             };
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if event["message"] == "ready" {
-                let text = |name: &str| event[name].as_str().map(str::to_owned);
-                return Self {
-                    child,
-                    lines,
-                    address: text("listen").unwrap(),
-                    metrics: text("metrics_listen"),
-                };
+                server.address = event["listen"].as_str().map(str::to_owned).unwrap();
+                server.metrics = event["metrics_listen"].as_str().map(str::to_owned);
             }
             said.push(line);
         }
+        server
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
