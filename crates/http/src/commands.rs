@@ -9,9 +9,12 @@ mod output;
 mod banner;
 mod completions;
 mod config;
+mod export;
 mod health;
+mod import;
 mod migrate;
 mod openapi;
+mod seed;
 mod serve;
 
 use std::process::ExitCode;
@@ -45,6 +48,12 @@ enum Command {
     Serve,
     /// Bring the schema of the database to this release, or back to an earlier one
     Migrate(migrate::Args),
+    /// Fill the database with made-up users
+    Seed(seed::Args),
+    /// Read users from a file
+    Import(import::Args),
+    /// Write users to a file
+    Export(export::Args),
     /// Show the settings as they are, and who set them
     Config,
     /// Print the description of the API as an OpenAPI document
@@ -82,6 +91,9 @@ async fn execute(command: Command, settings: Settings) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(settings).await,
         Command::Migrate(args) => migrate::run(args, &settings).await,
+        Command::Seed(args) => seed::run(args, &settings).await,
+        Command::Import(args) => import::run(args, &settings).await,
+        Command::Export(args) => export::run(args, &settings).await,
         Command::Config => config::run(&settings),
         Command::Health => health::run(&settings).await,
         Command::Openapi => openapi::run(),

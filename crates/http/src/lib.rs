@@ -1,8 +1,10 @@
 //! The HTTP service and its command line: routes, settings, wiring.
 
 pub mod commands;
+mod progress;
 
 pub mod seeding;
+pub mod transfer;
 
 pub mod settings;
 pub mod wiring;

@@ -13,7 +13,10 @@ mod ids;
 mod profile;
 
 mod dice;
+
+mod filling;
 mod producer;
 
+pub use filling::{SeedError, Seeded, fill, plan_for};
 pub use plan::SeedPlan;
 pub use producer::batches;

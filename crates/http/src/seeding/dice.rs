@@ -1,16 +1,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// Chance that is the same on every machine and in every release: ChaCha8, whose stream is
+/// Chance that is the same on every machine and in every release: the cipher `ChaCha8`, whose stream is
 /// fixed by its specification, and arithmetic of our own on top of it.
 pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    /// The dice of one seed and one run of it, before any user's.
-    pub(super) fn new(seed: u64, run: u32) -> Self {
+    /// The dice of one plan, before any user's.
+    pub(super) fn new(seed: u64, users: u64, run: u32) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
-        key[8..12].copy_from_slice(&run.to_le_bytes());
+        key[8..16].copy_from_slice(&users.to_le_bytes());
+        key[16..20].copy_from_slice(&run.to_le_bytes());
         Self(ChaCha8Rng::from_seed(key))
     }
 
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_stream_of_a_seed_is_frozen() {
-        let dice = Dice::new(7, 0);
+        let dice = Dice::new(7, 100, 0);
         let mut user = dice.of_user(41);
         assert_eq!(
             [user.bits(), user.bits()],
@@ -66,15 +67,16 @@ mod tests {
 
     #[test]
     fn users_runs_and_seeds_have_streams_of_their_own() {
-        let first = |seed, run, user| Dice::new(seed, run).of_user(user).bits();
+        let first = |seed, users, run, user| Dice::new(seed, users, run).of_user(user).bits();
         let streams = [
-            first(1, 0, 0),
-            first(1, 0, 1),
-            first(1, 1, 0),
-            first(2, 0, 0),
+            first(1, 100, 0, 0),
+            first(1, 100, 0, 1),
+            first(1, 100, 1, 0),
+            first(1, 101, 0, 0),
+            first(2, 100, 0, 0),
         ];
         for (at, one) in streams.iter().enumerate() {
-            assert!(!streams[at + 1..].contains(one));
+            assert!(!streams[at + 1..].contains(one), "{at}");
         }
     }
 }

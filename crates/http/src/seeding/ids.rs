@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn ids_are_of_version_7_and_sort_by_the_microsecond() {
-        let mut dice = Dice::new(1, 0);
+        let mut dice = Dice::new(1, 100, 0);
         let start = Timestamp::parse_rfc3339("2025-05-05T05:05:05.999Z").unwrap();
         let ids: Vec<_> = (0..5_000)
             .map(|micros| id_at(start.plus(Duration::from_micros(micros)), &mut dice))
@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn no_two_users_share_a_token() {
-        let tokens: HashSet<_> = (0..200_000).map(|index| token(index, 0xabcdef)).collect();
+        let tokens: HashSet<_> = (0..200_000)
+            .map(|index| token(index, 0x00ab_cdef))
+            .collect();
         assert_eq!(tokens.len(), 200_000);
     }
 }

@@ -24,8 +24,8 @@ impl SeedPlan {
     /// The time over which users were created, in microseconds: until 2026-01-01.
     const SPAN_MICROS: u64 = 220_924_800_000_000;
 
-    /// So many users of a seed. Another `run` of one seed has other users, so that a database
-    /// can be added to.
+    /// So many users of a seed. Another number, another seed and another `run` make other
+    /// users, so that a database can be added to.
     pub fn new(users: u64, seed: u64, run: u32) -> Result<Self, Invalid> {
         if !(1..=Self::MAX_USERS).contains(&users) {
             return Err(Invalid::new(
@@ -33,7 +33,7 @@ impl SeedPlan {
                 "Between 1 and 1000000000 users can be made.",
             ));
         }
-        let mut dice = Dice::new(seed, run);
+        let mut dice = Dice::new(seed, users, run);
         Ok(Self {
             users,
             token_mask: dice.bits(),
@@ -49,9 +49,9 @@ impl SeedPlan {
 
     /// User number `index`, which counts from 0.
     pub fn user(&self, index: u64) -> Result<SeedUser, Invalid> {
-        let (created_at, mut dice) = self.begin(index)?;
+        let (created_at, mut dice) = self.begin(index);
         let token = ids::token(index, self.token_mask);
-        let life = (created_at, Self::end()?);
+        let life = (created_at, Self::end());
         Ok(SeedUser {
             user: profile::user(&self.catalogue, created_at, &token, &mut dice)?,
             notifications: feeds::notifications(&self.catalogue, life, &mut dice),
@@ -60,9 +60,9 @@ impl SeedPlan {
     }
 
     /// The id alone of user number `index`.
-    pub fn id(&self, index: u64) -> Result<UserId, Invalid> {
-        let (created_at, mut dice) = self.begin(index)?;
-        Ok(UserId::new(ids::id_at(created_at, &mut dice)))
+    pub fn id(&self, index: u64) -> UserId {
+        let (created_at, mut dice) = self.begin(index);
+        UserId::new(ids::id_at(created_at, &mut dice))
     }
 
     /// Some users, by number.
@@ -75,18 +75,18 @@ impl SeedPlan {
 
     /// When a user was created, and the dice that decide about the rest. The service grew
     /// steadily, so that the number of users grew as the square of the time.
-    fn begin(&self, index: u64) -> Result<(Timestamp, Dice), Invalid> {
+    fn begin(&self, index: u64) -> (Timestamp, Dice) {
         let mut dice = self.dice.of_user(index);
         let span = u128::from(Self::SPAN_MICROS);
         let place = (u128::from(index) << 16) + u128::from(dice.below(1 << 16));
         let since = (((span * span) >> 16) * place / u128::from(self.users)).isqrt();
         let micros = Self::FIRST_MICROS + u64::try_from(since).unwrap_or(0);
         let created_at = Timestamp::UNIX_EPOCH.plus(Duration::from_micros(micros));
-        Ok((created_at, dice))
+        (created_at, dice)
     }
 
-    fn end() -> Result<Timestamp, Invalid> {
+    fn end() -> Timestamp {
         let micros = Self::FIRST_MICROS + Self::SPAN_MICROS;
-        Timestamp::from_unix_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+        Timestamp::UNIX_EPOCH.plus(Duration::from_micros(micros))
     }
 }

@@ -127,7 +127,7 @@ fn address(
             push_ascii(&mut local, family);
         }
     } else {
-        let handle: &str = *dice.pick(culture.handles);
+        let handle: &&str = dice.pick(culture.handles);
         local.push_str(handle);
     }
     let domain = dice.pick(DOMAINS);

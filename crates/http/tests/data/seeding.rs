@@ -2,16 +2,23 @@
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use roster_domain::ports::SeedUser;
-use roster_http::seeding::{SeedPlan, batches};
+use roster_adapters_memory::{MemoryNotifications, MemoryStats, MemoryStore, MemoryUserTransfer};
+use roster_domain::ports::{
+    NotificationRepository as _, SeedUser, StatsRepository as _, UserTransfer as _,
+};
+use roster_http::seeding::{SeedError, SeedPlan, Seeded, batches, fill, plan_for};
 
 const SAMPLE: u64 = 20_000;
 
-fn sample() -> Vec<SeedUser> {
-    let plan = SeedPlan::new(SAMPLE, 42, 0).unwrap();
-    plan.batch(0..SAMPLE).unwrap().users
+/// Made once for all tests.
+fn sample() -> &'static [SeedUser] {
+    static USERS: OnceLock<Vec<SeedUser>> = OnceLock::new();
+    USERS.get_or_init(|| {
+        let plan = SeedPlan::new(SAMPLE, 42, 0).unwrap();
+        plan.batch(0..SAMPLE).unwrap().users
+    })
 }
 
 /// How much of something there is per user.
@@ -33,8 +40,8 @@ fn json(user: &SeedUser) -> serde_json::Value {
         "email": user.email.as_str(),
         "name": user.name.as_str(),
         "is_active": user.is_active,
-        "locale": user.locale.as_ref().map(|locale| locale.as_str()),
-        "avatar_url": user.avatar_url.as_ref().map(|url| url.as_str()),
+        "locale": user.locale.as_ref().map(roster_domain::Locale::as_str),
+        "avatar_url": user.avatar_url.as_ref().map(roster_domain::AvatarUrl::as_str),
         "metadata": metadata,
         "version": 1,
         "created_at": user.created_at.to_string(),
@@ -55,7 +62,7 @@ fn a_user_depends_on_its_number_alone() {
     let again = SeedPlan::new(SAMPLE, 42, 0).unwrap();
     let late = again.user(777).unwrap();
     assert_eq!(plan.batch(700..800).unwrap().users[77], late);
-    assert_eq!(plan.id(777).unwrap(), late.user.id);
+    assert_eq!(plan.id(777), late.user.id);
     for (seed, run) in [(43, 0), (42, 1)] {
         let stranger = SeedPlan::new(SAMPLE, seed, run).unwrap().user(777).unwrap();
         assert_ne!(stranger.user.id, late.user.id);
@@ -99,28 +106,28 @@ fn the_population_looks_like_one() {
             "{actual}, not {wanted}"
         );
     };
-    let notifications = mean(&users, |user| user.notifications.len());
-    let unread = mean(&users, |user| {
+    let notifications = mean(users, |user| user.notifications.len());
+    let unread = mean(users, |user| {
         let unread = user.notifications.iter().filter(|(_, read)| read.is_none());
         unread.count()
     });
-    near(share(&users, |user| user.user.is_active), 0.95, 0.01);
+    near(share(users, |user| user.user.is_active), 0.95, 0.01);
     near(notifications, 3.0, 0.15);
     near(unread / notifications, 1.0 / 3.0, 0.02);
-    near(mean(&users, |user| user.activities.len()), 2.0, 0.1);
+    near(mean(users, |user| user.activities.len()), 2.0, 0.1);
     near(
-        mean(&users, |user| json(user).to_string().len()),
+        mean(users, |user| json(user).to_string().len()),
         355.0,
         15.0,
     );
     near(
-        share(&users, |user| user.notifications.len() > 12),
+        share(users, |user| user.notifications.len() > 12),
         0.02,
         0.005,
     );
 
     let script = |letters: RangeInclusive<char>| {
-        share(&users, |user| {
+        share(users, |user| {
             let mut name = user.user.name.as_str().chars();
             name.any(|c| letters.contains(&c))
         })
@@ -137,7 +144,7 @@ fn the_population_looks_like_one() {
         assert!(script(letters.clone()) > 0.01, "{letters:?}");
     }
     near(
-        share(&users, |user| !user.user.email.as_str().is_ascii()),
+        share(users, |user| !user.user.email.as_str().is_ascii()),
         0.06,
         0.02,
     );
@@ -179,4 +186,47 @@ fn no_user_and_too_many_are_refused() {
         let refusal = SeedPlan::new(users, 1, 0).err();
         assert_eq!(refusal.map(|refusal| refusal.code), Some("out_of_range"));
     }
+}
+
+#[tokio::test]
+async fn a_store_is_filled_once_and_added_to_when_that_is_asked_for() {
+    let store = MemoryStore::new();
+    let transfer = MemoryUserTransfer::new(store.clone());
+    let mut ids = HashSet::new();
+    for (append, total) in [(false, 300), (true, 600), (true, 900)] {
+        let plan = plan_for(&transfer, 300, 9, append).await.unwrap();
+        let mut told = Seeded::default();
+        let seeded = fill(&transfer, plan, |seeded| told = *seeded)
+            .await
+            .unwrap();
+        assert_eq!((seeded, seeded.users), (told, 300));
+        let users = transfer.export(None, 10_000).await.unwrap();
+        ids.extend(users.iter().map(|user| user.id));
+        assert_eq!((users.len(), ids.len()), (total, total));
+    }
+    let refused = plan_for(&transfer, 300, 9, false).await.err();
+    assert!(matches!(refused, Some(SeedError::NotEmpty)));
+    // Another number of the same seed has nothing in common with what is there.
+    let plan = plan_for(&transfer, 301, 9, true).await.unwrap();
+    fill(&transfer, plan, |_| {}).await.unwrap();
+
+    let user = transfer.export(None, 1).await.unwrap().remove(0).id;
+    let stats = MemoryStats::new(store.clone())
+        .find(user)
+        .await
+        .unwrap()
+        .unwrap();
+    let unread = MemoryNotifications::new(store).unread(user).await.unwrap();
+    assert_eq!(Some(stats.unread_notifications), unread);
+}
+
+#[tokio::test]
+async fn what_is_stored_already_is_the_same_whoever_made_it() {
+    let exported = async || {
+        let transfer = MemoryUserTransfer::new(MemoryStore::new());
+        let plan = plan_for(&transfer, 500, 77, false).await.unwrap();
+        fill(&transfer, plan, |_| {}).await.unwrap();
+        transfer.export(None, 500).await.unwrap()
+    };
+    assert_eq!(exported().await, exported().await);
 }
