@@ -13,6 +13,15 @@ mod update_user;
 mod get_dashboard;
 mod get_stats;
 
+mod count_notifications;
+mod create_notification;
+mod list_notifications;
+mod mark_notifications_read;
+mod update_notification;
+
+mod append_activity;
+mod list_activity;
+
 mod livez;
 mod readyz;
 mod version;
@@ -50,6 +59,17 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(restore_user::restore_user))
         .routes(routes!(get_stats::get_stats))
         .routes(routes!(get_dashboard::get_dashboard))
+        .routes(routes!(
+            list_notifications::list_notifications,
+            create_notification::create_notification
+        ))
+        .routes(routes!(count_notifications::count_notifications))
+        .routes(routes!(mark_notifications_read::mark_notifications_read))
+        .routes(routes!(update_notification::update_notification))
+        .routes(routes!(
+            list_activity::list_activity,
+            append_activity::append_activity
+        ))
         .routes(routes!(livez::livez))
         .routes(routes!(readyz::readyz))
         .routes(routes!(version::version))

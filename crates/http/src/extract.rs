@@ -17,5 +17,5 @@ pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
 pub(crate) use freshness::{Consistency, NoCache};
 pub(crate) use json_values::FromJson;
 pub(crate) use members::{FromBody, FromMembers, Members, Refusals, Refused};
-pub(crate) use path::ApiPath;
+pub(crate) use path::{ApiPath, FromPath};
 pub(crate) use query::{ApiQuery, FromQuery, NoParameters, Query, refused};

@@ -21,6 +21,7 @@ use crate::problem::{FieldError, ProblemSchema};
     tags(
         (name = "users", description = "Users: lists, profiles, changes."),
         (name = "dashboard", description = "What a user sees first."),
+        (name = "feeds", description = "Notifications with an exact count of the unread ones, and activity."),
         (name = "service", description = "The service itself."),
     ),
 )]

@@ -187,6 +187,11 @@ impl<'a> Members<'a> {
         parsed.into_iter().collect()
     }
 
+    /// Whether a member is there that nobody has taken yet.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| known == name)
+    }
+
     /// The member's JSON text, if it is there.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         let place = self.pairs.iter().position(|(known, _)| known == name)?;

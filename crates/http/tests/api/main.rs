@@ -1,5 +1,7 @@
 //! The whole router over the ports in memory: every body, every problem, every rule of the contract.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod support;
 
 mod users;
@@ -8,6 +10,7 @@ mod conditions;
 mod listing;
 
 mod dashboard;
+mod feeds;
 mod service;
 
 mod failures;

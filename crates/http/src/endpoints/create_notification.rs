@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use roster_app::NotificationDraft;
+use roster_domain::{
+    DedupeKey, FeedKind, JsonObject, NotificationBody as Text, NotificationTitle, UserId,
+};
+use serde::Serialize;
+
+use super::feed_bodies::NotificationBody;
+use super::reply;
+use crate::extract::{ApiJson, ApiPath, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::problem::{Problem, documented_problems};
+use crate::services::Services;
+
+/// A notification to be.
+#[derive(utoipa::ToSchema)]
+pub(super) struct NewNotification {
+    /// What it is about: 1 to 64 of `a-z 0-9 . _ -`.
+    #[schema(value_type = String, min_length = 1, max_length = 64, example = "invoice.paid")]
+    kind: FeedKind,
+    /// The headline: one line that is not blank.
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Invoice 7 is paid")]
+    title: NotificationTitle,
+    /// The text; line breaks and tabs are allowed.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
+    body: Option<Text>,
+    /// What programs read: up to 16 KiB and 32 levels.
+    #[schema(value_type = Option<Object>, example = json!({ "invoice": 7 }))]
+    data: Option<JsonObject>,
+    /// The caller's own name of the event, under which it is stored once.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, example = "invoice-7-paid")]
+    dedupe_key: Option<DedupeKey>,
+}
+
+impl FromMembers for NewNotification {
+    fn from_members(members: &mut Members<'_>) -> Result<Self, Refused> {
+        let (kind, title) = (members.required("kind"), members.required("title"));
+        let (body, data) = (members.optional("body"), members.optional("data"));
+        let dedupe_key = members.optional("dedupe_key");
+        Ok(Self {
+            kind: kind?,
+            title: title?,
+            body: body?,
+            data: data?,
+            dedupe_key: dedupe_key?,
+        })
+    }
+}
+
+/// A notification that is there now.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct StoredNotification<'a> {
+    /// As it is stored.
+    notification: NotificationBody<'a>,
+    /// How many are unread now, counted in the same write.
+    unread: u64,
+}
+
+documented_problems!(
+    UserNotFound,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    DependencyUnavailable,
+);
+
+/// Sends a user a notification. One that is sent again under its dedupe key is answered as it
+/// was stored the first time.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{id}/notifications",
+    tag = "feeds",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    request_body(content = NewNotification, content_type = "application/json"),
+    responses(
+        (status = 201, description = "It is stored.", body = StoredNotification, headers(
+            ("Location" = String, description = "Where it can be changed, relative."),
+        )),
+        (status = 200, description = "Its dedupe key was there: the notification of that time.", body = StoredNotification),
+        Problems,
+    ),
+)]
+pub(super) async fn create_notification(
+    State(services): State<Arc<Services>>,
+    ApiPath(user): ApiPath<UserId>,
+    ApiQuery(NoParameters): ApiQuery<NoParameters>,
+    ApiJson(new): ApiJson<NewNotification>,
+) -> Result<Response, Problem> {
+    let draft = NotificationDraft {
+        kind: new.kind,
+        title: new.title,
+        body: new.body,
+        data: new.data.unwrap_or_else(JsonObject::empty),
+        dedupe_key: new.dedupe_key,
+    };
+    let stored = services.notifications.create(user, draft).await?;
+    let body = StoredNotification {
+        notification: NotificationBody::from(&stored.notification),
+        unread: stored.unread,
+    };
+    if !stored.created {
+        return reply::json(StatusCode::OK, &body);
+    }
+    let mut response = reply::json(StatusCode::CREATED, &body)?;
+    let location = format!("/v1/users/{user}/notifications/{}", stored.notification.id);
+    let location = HeaderValue::try_from(location).map_err(Problem::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}

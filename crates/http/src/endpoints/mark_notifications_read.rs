@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use roster_domain::{Invalid, MarkRead, Marked, NotificationId, Timestamp, UserId};
+use serde::Serialize;
+
+use super::reply;
+use crate::extract::{ApiJson, ApiPath, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::problem::{Problem, documented_problems};
+use crate::services::Services;
+
+/// Which notifications become read: exactly one of the members is there.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it is the documented form of the body")]
+pub(super) struct ReadNotifications {
+    /// These, 1 to 100; ids that are not there are passed over.
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 100, example = json!(["0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"]))]
+    ids: Vec<NotificationId>,
+    /// Those created at this moment or before it.
+    #[schema(value_type = String, required = false, format = DateTime)]
+    up_to: Timestamp,
+    /// Every one; true is the only value.
+    #[schema(value_type = bool, required = false)]
+    all: bool,
+}
+
+/// The body as it was read.
+pub(super) struct Chosen(MarkRead);
+
+impl FromMembers for Chosen {
+    fn from_members(members: &mut Members<'_>) -> Result<Self, Refused> {
+        let given: Vec<_> = ["ids", "up_to", "all"]
+            .into_iter()
+            .filter(|name| members.has(name))
+            .collect();
+        let chosen = match given.first() {
+            None => {
+                let detail = "One of \"ids\", \"up_to\" and \"all\" is needed.";
+                return Err(members.refuse("ids", Invalid::new("required", detail)));
+            }
+            Some(&"ids") => members.list("ids", 1..=100).map(|mut ids| {
+                // Twice the same one is one that changes.
+                ids.sort_unstable();
+                ids.dedup();
+                MarkRead::Ids(ids)
+            }),
+            Some(&"up_to") => members.required("up_to").map(MarkRead::UpTo),
+            Some(_) => match members.required("all") {
+                Ok(true) => Ok(MarkRead::All),
+                Ok(false) => {
+                    let detail = "True is the only value; leave the member out instead.";
+                    Err(members.refuse("all", Invalid::new("not_true", detail)))
+                }
+                Err(refused) => Err(refused),
+            },
+        };
+        for name in given.iter().skip(1) {
+            members.take(name);
+            let detail = "Only one of \"ids\", \"up_to\" and \"all\" may be there.";
+            members.refuse(name, Invalid::new("conflicting_member", detail));
+        }
+        chosen.map(Self)
+    }
+}
+
+/// What became of a user's notifications.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct MarkedNotifications {
+    /// How many became read.
+    changed: u64,
+    /// How many are unread now, counted in the same write.
+    unread: u64,
+}
+
+impl From<Marked> for MarkedNotifications {
+    fn from(marked: Marked) -> Self {
+        Self {
+            changed: marked.changed,
+            unread: marked.unread,
+        }
+    }
+}
+
+documented_problems!(
+    UserNotFound,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    DependencyUnavailable,
+);
+
+/// Marks unread notifications as read. Archived ones stay as they are.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{id}/notifications/mark-read",
+    tag = "feeds",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    request_body(content = ReadNotifications, content_type = "application/json"),
+    responses(
+        (status = 200, description = "They are read.", body = MarkedNotifications),
+        Problems,
+    ),
+)]
+pub(super) async fn mark_notifications_read(
+    State(services): State<Arc<Services>>,
+    ApiPath(user): ApiPath<UserId>,
+    ApiQuery(NoParameters): ApiQuery<NoParameters>,
+    ApiJson(Chosen(which)): ApiJson<Chosen>,
+) -> Result<Response, Problem> {
+    let marked = services.notifications.mark_read(user, &which).await?;
+    reply::json(StatusCode::OK, &MarkedNotifications::from(marked))
+}
