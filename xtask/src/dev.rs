@@ -114,6 +114,7 @@ impl Stores {
                 folder: tempfile::Builder::new().prefix("roster-dev-").tempdir()?,
             });
         }
+        services::install_missing(true)?;
         let redis = RedisServer::try_start(&[])?;
         println!("services: private Redis at {}", redis.url());
         Ok(Self::Distributed {

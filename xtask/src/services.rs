@@ -84,12 +84,8 @@ pub(crate) fn for_tests() -> Outcome<Services> {
     let given = env::var_os(SERVER_URL_VARIABLE).is_some();
     if given {
         println!("services: PostgreSQL is the one of {SERVER_URL_VARIABLE}");
-    } else if find_postgres().is_err() {
-        install("PostgreSQL", |manager| manager.postgres)?;
     }
-    if find_redis().is_err() {
-        install("Redis", |manager| manager.redis)?;
-    }
+    install_missing(!given)?;
     let complete = find_postgres().is_ok() && find_redis().is_ok();
     println!(
         "services: Redis is {}; each test starts its own",
@@ -101,6 +97,17 @@ pub(crate) fn for_tests() -> Outcome<Services> {
         Some(start_postgres(false)?)
     };
     Ok(Services { private, complete })
+}
+
+/// Installs Redis, and PostgreSQL where it is needed, unless they are here.
+pub(crate) fn install_missing(postgres: bool) -> Outcome {
+    if postgres && find_postgres().is_err() {
+        install("PostgreSQL", |manager| manager.postgres)?;
+    }
+    if find_redis().is_err() {
+        install("Redis", |manager| manager.redis)?;
+    }
+    Ok(())
 }
 
 /// A private PostgreSQL for many clients.
