@@ -79,6 +79,13 @@ impl Store {
 
     /// Returns when so many of this store's statements wait for a lock.
     pub(crate) async fn wait_for_locks(&self, statements: i64) {
+        let waiting = self.waiting_for_locks(statements);
+        tokio::time::timeout(Duration::from_mins(1), waiting)
+            .await
+            .unwrap();
+    }
+
+    async fn waiting_for_locks(&self, statements: i64) {
         let mut sql = self.sql().await;
         loop {
             let waiting: i64 = sqlx::query_scalar(
