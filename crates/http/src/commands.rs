@@ -82,7 +82,12 @@ impl Cli {
             .enable_all()
             .build()
             .map_err(|error| Failure::new("the runtime cannot be started", error))
-            .and_then(|runtime| runtime.block_on(Box::pin(execute(self.command.unwrap_or(Command::Serve), settings))));
+            .and_then(|runtime| {
+                runtime.block_on(Box::pin(execute(
+                    self.command.unwrap_or(Command::Serve),
+                    settings,
+                )))
+            });
         conclude(outcome)
     }
 }

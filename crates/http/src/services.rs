@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use roster_app::{ActivityService, DashboardService, NotificationService, Runtime, StatsService, UserService};
+use roster_app::{
+    ActivityService, DashboardService, NotificationService, Runtime, StatsService, UserService,
+};
 use roster_domain::ports::Readiness;
 
 use crate::metrics::Metrics;
