@@ -9,7 +9,7 @@ fn zoe() -> serde_json::Value {
         "name": "Zoë Müller",
         "locale": "de-ch",
         "avatar_url": "https://img.example/zoe.png",
-        "metadata": { "team": "blue", "n": 1.0, "big": 123456789012345678901234567890u128.to_string() },
+        "metadata": { "team": "blue", "n": 1.0, "big": 123_456_789_012_345_678_901_234_567_890_u128.to_string() },
     })
 }
 
