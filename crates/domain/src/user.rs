@@ -39,3 +39,26 @@ pub struct UserSummary {
     /// When it was inserted: the first half of the list's order.
     pub created_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_in_a_log_shows_nothing_personal() {
+        let user = User {
+            id: "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f".parse().unwrap(),
+            email: "canary@example.com".parse().unwrap(),
+            name: "Canary".parse().unwrap(),
+            is_active: true,
+            locale: None,
+            avatar_url: Some("https://img.example/canary".parse().unwrap()),
+            metadata: r#"{"canary":"canary"}"#.parse().unwrap(),
+            version: UserVersion::FIRST,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let shown = format!("{user:?}").to_lowercase();
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}

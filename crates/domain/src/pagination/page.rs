@@ -160,6 +160,12 @@ impl<T: Positioned> Page<T> {
             let (at, id) = row.position();
             cursor(Start::Before(at, id))
         });
+        // Nothing is left on this side of the place: the way back starts at the place itself.
+        let (next, prev) = match (slice.items.is_empty(), request.start) {
+            (true, Start::After(at, id)) => (None, Some(cursor(Start::Before(at, id)))),
+            (true, Start::Before(at, id)) => (Some(cursor(Start::After(at, id))), None),
+            _ => (next, prev),
+        };
         Self {
             items: slice.items,
             next,
