@@ -113,8 +113,10 @@ impl From<sqlx::migrate::MigrateError> for MigrateError {
 pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
     let mut connection = locked_connection(url).await?;
     let outcome = apply_pending(&mut connection).await;
-    connection.close().await?;
-    outcome
+    let closed = connection.close().await;
+    let report = outcome?;
+    closed?;
+    Ok(report)
 }
 
 /// Reverts every version above `to`, the latest first; 0 reverts all. What the schema's newer
@@ -122,8 +124,10 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
 pub async fn revert(url: &str, to: i64) -> Result<MigrationReport, MigrateError> {
     let mut connection = locked_connection(url).await?;
     let outcome = revert_above(&mut connection, to).await;
-    connection.close().await?;
-    outcome
+    let closed = connection.close().await;
+    let report = outcome?;
+    closed?;
+    Ok(report)
 }
 
 /// Whether the schema is that of this release.

@@ -85,8 +85,9 @@ impl WrittenRow {
 /// The row after the patch; the row as it was when nothing differs or `expected` is not its
 /// version; nothing when there is no such user.
 ///
-/// The row is locked before it is compared: an UPDATE alone would compare with the newest row
-/// and answer with the one of its snapshot when another write came between.
+/// The row is locked first, and what is compared are the columns of the locked row: the UPDATE
+/// itself begins with the row of its snapshot, and would pass over a row that another write has
+/// just changed back to what that was.
 pub(crate) async fn patch(
     connection: &mut PgConnection,
     id: UserId,
@@ -109,15 +110,17 @@ pub(crate) async fn patch(
                       CASE WHEN $4::boolean THEN locale ELSE $5::text END AS locale,
                       CASE WHEN $6::boolean THEN avatar_url ELSE $7::text END AS avatar_url
                FROM target
-               WHERE $8::bigint IS NULL OR version = $8
+               WHERE ($8::bigint IS NULL OR version = $8)
+                 AND (name, is_active, locale, avatar_url) IS DISTINCT FROM (
+                     COALESCE($2::text, name), COALESCE($3::boolean, is_active),
+                     CASE WHEN $4::boolean THEN locale ELSE $5::text END,
+                     CASE WHEN $6::boolean THEN avatar_url ELSE $7::text END)
            ), changed AS (
                UPDATE users u
                SET name = w.name, is_active = w.is_active, locale = w.locale,
                    avatar_url = w.avatar_url, version = u.version + 1, updated_at = $9
                FROM wanted w
                WHERE u.id = $1 AND u.id = w.id
-                 AND (u.name, u.is_active, u.locale, u.avatar_url)
-                     IS DISTINCT FROM (w.name, w.is_active, w.locale, w.avatar_url)
                RETURNING u.id, u.email, u.name, u.is_active, u.locale, u.avatar_url, u.metadata,
                          u.version, u.created_at, u.updated_at
            ), logged AS (

@@ -92,8 +92,10 @@ impl From<sqlx::migrate::MigrateError> for MigrateError {
 pub async fn migrate(path: &Path) -> Result<MigrationReport, MigrateError> {
     let mut connection = connect_to_write(path).await?;
     let outcome = apply_pending(&mut connection).await;
-    connection.close().await?;
-    outcome
+    let closed = connection.close().await;
+    let report = outcome?;
+    closed?;
+    Ok(report)
 }
 
 /// Reverts every version above `to`, the latest first; 0 reverts all. What the schema's newer
@@ -101,8 +103,10 @@ pub async fn migrate(path: &Path) -> Result<MigrationReport, MigrateError> {
 pub async fn revert(path: &Path, to: i64) -> Result<MigrationReport, MigrateError> {
     let mut connection = connect_to_write(path).await?;
     let outcome = revert_above(&mut connection, to).await;
-    connection.close().await?;
-    outcome
+    let closed = connection.close().await;
+    let report = outcome?;
+    closed?;
+    Ok(report)
 }
 
 /// Whether the schema of a database file is that of this release; a file that is not there is

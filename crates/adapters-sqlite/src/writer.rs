@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 mod batch;
 
-use batch::Pending;
+use batch::{Pending, Stage};
 
 /// Work on the open transaction: what it did is kept when it answers `Ok`, and undone when it
 /// answers `Err`.
@@ -68,8 +68,8 @@ impl Writer {
 
     /// Runs a job and answers what it answered once that is on the disk.
     ///
-    /// [`StoreError::Unavailable`] when the limit passes: a job that was not begun by then never
-    /// is, one that was may be stored all the same.
+    /// [`StoreError::Unavailable`] when it is still queued as the limit passes: then it is never
+    /// begun. One that has begun is waited for, because its outcome is not known before.
     pub(crate) async fn write<T, E>(&self, job: impl Job<T, E>) -> Result<T, E>
     where
         T: Send + 'static,
@@ -89,15 +89,22 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
-        let job = batch::pending(job, caller);
-        let answered = timeout(limit, async {
+        let stage = Stage::default();
+        let job = batch::pending(job, caller, stage.clone());
+        let answered = async {
             self.queue.send(job).await.map_err(|_| Refusal::Closed)?;
             answer.await.map_err(|_| Refusal::Abandoned)
-        });
-        match answered.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(refusal)) => Err(unavailable(refusal).into()),
-            Err(_) => Err(unavailable(Refusal::TimedOut(limit)).into()),
+        };
+        tokio::pin!(answered);
+        let answered = match timeout(limit, &mut answered).await {
+            Ok(answered) => answered,
+            Err(_) if stage.abandon() => Err(Refusal::TimedOut(limit)),
+            // It may be on its way to the disk: whoever is told now would be told too little.
+            Err(_) => answered.await,
+        };
+        match answered {
+            Ok(result) => result,
+            Err(refusal) => Err(unavailable(refusal).into()),
         }
     }
 
@@ -153,7 +160,7 @@ enum Refusal {
     Closed,
     #[error("the write ended without an answer")]
     Abandoned,
-    #[error("the write was not done within {0:?}")]
+    #[error("the write was not begun within {0:?}")]
     TimedOut(Duration),
 }
 

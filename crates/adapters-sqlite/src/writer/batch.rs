@@ -1,5 +1,6 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -14,11 +15,41 @@ pub(super) trait Pending: Send {
     /// Whether its caller is still there.
     fn is_wanted(&self) -> bool;
 
+    /// From now on its caller waits however long it takes; false when nobody waits any more.
+    fn begin(&self) -> bool;
+
     /// Runs it; true when what it did is to be kept.
     fn run<'t>(&'t mut self, transaction: &'t mut SqliteConnection) -> BoxFuture<'t, bool>;
 
     /// Tells the caller: what the job answered, or that its transaction failed.
     fn answer(self: Box<Self>, fate: Result<(), BatchFailed>);
+}
+
+/// Where a job stands between its caller, who may stop waiting, and the writer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stage(Arc<AtomicU8>);
+
+impl Stage {
+    const QUEUED: u8 = 0;
+    const BEGUN: u8 = 1;
+    const ABANDONED: u8 = 2;
+
+    /// The caller stops waiting; false when the job has begun, so that its fate is open.
+    pub(super) fn abandon(&self) -> bool {
+        self.move_on(Self::ABANDONED)
+    }
+
+    /// The writer begins the job; false when its caller stopped waiting.
+    fn begin(&self) -> bool {
+        self.move_on(Self::BEGUN)
+    }
+
+    fn move_on(&self, to: u8) -> bool {
+        let moved = self
+            .0
+            .compare_exchange(Self::QUEUED, to, Ordering::AcqRel, Ordering::Acquire);
+        moved.is_ok()
+    }
 }
 
 /// What every member of a transaction that could not be committed is told.
@@ -30,6 +61,7 @@ pub(super) struct BatchFailed(#[source] Arc<sqlx::Error>);
 pub(super) fn pending<T, E>(
     job: impl Job<T, E>,
     caller: oneshot::Sender<Result<T, E>>,
+    stage: Stage,
 ) -> Box<dyn Pending>
 where
     T: Send + 'static,
@@ -39,6 +71,7 @@ where
         job: Some(job),
         answer: None,
         caller,
+        stage,
     })
 }
 
@@ -46,6 +79,7 @@ struct Typed<T, E, J> {
     job: Option<J>,
     answer: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
+    stage: Stage,
 }
 
 impl<T, E, J> Pending for Typed<T, E, J>
@@ -56,6 +90,10 @@ where
 {
     fn is_wanted(&self) -> bool {
         !self.caller.is_closed()
+    }
+
+    fn begin(&self) -> bool {
+        self.is_wanted() && self.stage.begin()
     }
 
     fn run<'t>(&'t mut self, transaction: &'t mut SqliteConnection) -> BoxFuture<'t, bool> {
@@ -111,7 +149,7 @@ async fn transaction(
     execute(connection, "BEGIN IMMEDIATE").await?;
     for mut job in jobs.drain(..) {
         // Looked at again: the transaction may have waited for its beginning.
-        if !job.is_wanted() {
+        if !job.begin() {
             continue;
         }
         execute(connection, "SAVEPOINT job").await?;
