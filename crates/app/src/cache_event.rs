@@ -53,6 +53,6 @@ pub enum CacheEvent {
     },
     /// An invalidation after a write did not reach the shared cache.
     InvalidationFailed,
-    /// The store answered with a row below the floor or the caller's minimum.
+    /// The store answered with a row below the floor of the lease.
     StaleSource,
 }

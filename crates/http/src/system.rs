@@ -8,14 +8,20 @@ use roster_app::Runtime;
 use roster_domain::Timestamp;
 use roster_domain::ports::{Clock, IdSource, Task, TaskSpawner};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// The runtime of a real process; made inside a Tokio runtime.
 pub fn runtime() -> Runtime {
+    runtime_with(&TokioTasks::default())
+}
+
+/// The same, with tasks that the caller can wait for.
+pub fn runtime_with(tasks: &TokioTasks) -> Runtime {
     Runtime {
         clock: Arc::new(SystemClock::new()),
         ids: Arc::new(SystemIds),
-        tasks: Arc::new(TokioTasks),
+        tasks: Arc::new(tasks.clone()),
     }
 }
 
@@ -84,13 +90,22 @@ impl IdSource for SystemIds {
     }
 }
 
-/// Tasks on the Tokio runtime of the caller.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TokioTasks;
+/// Tasks on the Tokio runtime of the caller: loads, and writes with their invalidations.
+#[derive(Clone, Debug, Default)]
+pub struct TokioTasks(TaskTracker);
+
+impl TokioTasks {
+    /// Waits until every task has ended, at most `limit`; false when some have not. A process
+    /// that closes its store earlier could commit a write and never invalidate it.
+    pub async fn finish(&self, limit: Duration) -> bool {
+        self.0.close();
+        tokio::time::timeout(limit, self.0.wait()).await.is_ok()
+    }
+}
 
 impl TaskSpawner for TokioTasks {
     fn spawn(&self, task: Task) {
-        tokio::spawn(task);
+        self.0.spawn(task);
     }
 }
 
@@ -104,6 +119,14 @@ mod tests {
         assert!(ids.is_sorted_by(|one, two| one < two));
         assert_eq!(ids[0].get_version_num(), 7);
         assert_ne!(SystemIds.random_token(), SystemIds.random_token());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_the_tasks_but_not_for_ever() {
+        let tasks = TokioTasks::default();
+        tasks.spawn(Box::pin(tokio::time::sleep(Duration::from_secs(2))));
+        assert!(!tasks.finish(Duration::from_secs(1)).await);
+        assert!(tasks.finish(Duration::from_secs(2)).await);
     }
 
     #[tokio::test(start_paused = true)]

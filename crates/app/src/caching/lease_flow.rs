@@ -298,7 +298,7 @@ impl LeaseFlow {
                 user: rows.users.get(&lead.id).map(Arc::clone),
                 trace: Loader::forwarded(&lead, ForwardReason::Request, false),
                 read_at: Some(rows.read_at),
-                current: loader.near.ticket(lead.id).generation() == lead.ticket.generation(),
+                current: false,
             });
             lead.finish(result);
         }

@@ -61,8 +61,8 @@ impl Loader {
                 } else {
                     self.policy.absent_ttl
                 };
-                let current = self.near.insert(lead.id, lead.ticket, user.clone(), ttl);
-                if !current {
+                let kept = self.near.insert(lead.id, lead.ticket, user.clone(), ttl);
+                if !kept {
                     self.observer.observe(CacheEvent::TicketRefused);
                 }
                 let reason = if lead.strong {
@@ -72,7 +72,7 @@ impl Loader {
                 };
                 let l1 = self.near.keeps().then_some(TierStatus::Forwarded {
                     reason,
-                    stored: current,
+                    stored: kept,
                     collapsed: false,
                 });
                 let trace = ReadTrace { l1, l2: None };
@@ -80,7 +80,8 @@ impl Loader {
                     user,
                     trace,
                     read_at: Some(rows.read_at),
-                    current,
+                    // Alone with the store, a kept load is current; other processes may write.
+                    current: kept && self.near.keeps(),
                 }
             });
             lead.finish(result);
@@ -106,7 +107,8 @@ impl Loader {
                 user: rows.users.get(&lead.id).map(Arc::clone),
                 trace: Self::forwarded(&lead, reason, false),
                 read_at: Some(rows.read_at),
-                current: self.near.ticket(lead.id).generation() == lead.ticket.generation(),
+                // Other processes write too, and nothing tells that none did.
+                current: false,
             });
             lead.finish(result);
         }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use roster_domain::UserId;
 use roster_domain::ports::UserRepository;
+use roster_domain::{UserId, UserVersion};
 use tokio::sync::Semaphore;
 
 use super::breaker::Breaker;
@@ -176,7 +176,7 @@ impl Reader {
                     trace,
                 })
             }
-            Some((None, _)) => {
+            Some((None, _)) if freshness.min_version == UserVersion::NONE => {
                 self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
                 Near::Absent
             }
@@ -269,13 +269,18 @@ impl Reader {
             Tier::L2
         };
         let Some(user) = loaded.user else {
+            // The lead took the absence from the cache without this caller's minimum in mind.
+            let unsure = collapsed && loaded.read_at.is_none();
+            if unsure && freshness.min_version > UserVersion::NONE {
+                return Ok(Verdict::Again { strong: true });
+            }
             self.observer.observe(CacheEvent::AnsweredAbsent(tier));
             return Ok(Verdict::Take(None));
         };
         if user.version < freshness.min_version {
             if strong && before_read {
                 return Err(UserError::VersionAhead {
-                    current: Some(user.version),
+                    current: user.version,
                 });
             }
             return Ok(Verdict::Again { strong: true });

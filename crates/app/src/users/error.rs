@@ -10,8 +10,8 @@ pub enum UserError {
     /// The primary holds less than the minimum version that the caller asked for.
     #[error("the user has not reached the version asked for")]
     VersionAhead {
-        /// What the primary holds; `None` when the user is not there.
-        current: Option<UserVersion>,
+        /// What the primary holds.
+        current: UserVersion,
     },
     /// Another user, perhaps a deleted one, has the address.
     #[error("the e-mail address belongs to another user")]

@@ -87,11 +87,14 @@ impl UserService {
             .find_id_by_email(email)
             .await?
             .ok_or(UserError::NotFound)?;
-        let answer = self.get(id, freshness).await?;
-        if answer.user.email.normalized() == email.normalized() {
-            return Ok(answer);
+        match self.get(id, freshness).await {
+            Ok(answer) if answer.user.email.normalized() == email.normalized() => {
+                return Ok(answer);
+            }
+            Ok(_) | Err(UserError::NotFound) => {}
+            Err(error) => return Err(error),
         }
-        // The claim moved and the cached user does not know it yet, or the other way round.
+        // The claim moved and the caches do not know it yet, or the other way round.
         let answer = self
             .get(
                 id,

@@ -38,7 +38,7 @@ impl UserService {
         // The floor ends a cached "no such user".
         self.write(id, async move {
             let user = users.insert(&user).await?;
-            Ok((user, Some(UserVersion::FIRST)))
+            Ok((user, UserVersion::FIRST))
         })
         .await
     }
@@ -59,7 +59,9 @@ impl UserService {
                 merge(&*users, id, &patch, expected, at).await?
             };
             let written = written.ok_or(UserError::NotFound)?;
-            let floor = written.changed.then_some(written.user.version);
+            // Also when nothing changed: a client that repeats a change whose invalidation was
+            // lost takes the old value out of the caches.
+            let floor = written.user.version;
             Ok((written.user, floor))
         })
         .await
@@ -78,7 +80,7 @@ impl UserService {
                 .soft_delete(id, expected, at)
                 .await?
                 .ok_or(UserError::NotFound)?;
-            Ok((version, Some(version.next())))
+            Ok((version, version))
         })
         .await
     }
@@ -97,7 +99,7 @@ impl UserService {
                 .await?
                 .ok_or(UserError::NotFound)?;
             let floor = user.version;
-            Ok((user, Some(floor)))
+            Ok((user, floor))
         })
         .await
     }
@@ -111,17 +113,20 @@ impl UserService {
                 .purge(id, expected, at)
                 .await?
                 .ok_or(UserError::NotFound)?;
-            Ok(((), Some(version.next())))
+            Ok(((), version))
         })
         .await
     }
 
     /// Runs a write and its invalidation in a task of its own: a caller that gives up between
     /// the two would leave the old row in the caches.
+    ///
+    /// The floor is the row's version after the write, also for one that removes it: a reader
+    /// that finds nothing fills that in under this floor, and a restore goes above it.
     async fn write<T: Send + 'static>(
         &self,
         id: UserId,
-        write: impl Future<Output = Result<(T, Option<UserVersion>), UserError>> + Send + 'static,
+        write: impl Future<Output = Result<(T, UserVersion), UserError>> + Send + 'static,
     ) -> Result<T, UserError> {
         let (sender, receiver) = oneshot::channel();
         let invalidator = Arc::clone(&self.cached.invalidator);
@@ -130,22 +135,22 @@ impl UserService {
         self.runtime.tasks.spawn(Box::pin(async move {
             let result = write.await;
             match &result {
-                Ok((_, Some(floor))) => invalidator.invalidate(id, *floor).await,
+                Ok((_, floor)) => invalidator.invalidate(id, *floor).await,
                 Err(UserError::Store(StoreError::Unavailable(_))) => {
                     // It may have happened: a forced read a little later corrects the caches.
                     invalidator.forget(id);
                     let settle = async move {
                         for _ in 0..Self::SETTLE_TRIES {
                             runtime.clock.sleep(Self::SETTLE_PAUSE).await;
-                            if reader.get(id, Freshness::STRONG).await.is_ok() {
-                                return;
+                            if let Ok(Some(answer)) = reader.get(id, Freshness::STRONG).await {
+                                return invalidator.invalidate(id, answer.user.version).await;
                             }
                         }
                     };
                     let _ = sender.send(result.map(|(value, _)| value));
                     return settle.await;
                 }
-                Ok((_, None)) | Err(_) => {}
+                Err(_) => {}
             }
             // The caller may have gone away.
             let _ = sender.send(result.map(|(value, _)| value));

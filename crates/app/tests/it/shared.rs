@@ -99,6 +99,49 @@ async fn an_update_is_in_the_next_read_of_every_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absence_that_is_being_filled_does_not_outlive_a_restore() {
+    let World { users, service, .. } = world();
+    service.create(draft(1)).await.unwrap();
+    service.delete(id(1), None).await.unwrap();
+    users.hold();
+    let absent = {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.get(id(1), Freshness::CACHED).await })
+    };
+    settle().await;
+    service.restore(id(1), None).await.unwrap();
+    users.let_go();
+
+    assert!(matches!(absent.await.unwrap(), Err(UserError::NotFound)));
+    assert!(service.get(id(1), Freshness::CACHED).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_shared_cache_nobody_joins_a_read_that_has_begun() {
+    let users = CountedUsers::new();
+    let (service, _) = crate::support::coalescing(Arc::clone(&users) as _);
+    let (service, other) = (
+        Arc::new(service),
+        crate::support::coalescing(Arc::clone(&users) as _).0,
+    );
+    service.create(draft(1)).await.unwrap();
+    users.hold();
+    let get = || {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.get(id(1), Freshness::CACHED).await.unwrap() })
+    };
+    let early = get();
+    settle().await;
+    other.update(id(1), renamed("New"), None).await.unwrap();
+    let late = get();
+    settle().await;
+    users.let_go();
+
+    assert_eq!(early.await.unwrap().user.name.as_str(), "User 1");
+    assert_eq!(late.await.unwrap().user.name.as_str(), "New");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_thousand_callers_of_a_cold_key_cost_one_read() {
     let World { users, service, .. } = world();
     service.create(draft(1)).await.unwrap();
@@ -350,7 +393,7 @@ async fn a_minimum_version_that_the_primary_has_not_reached_is_said_so() {
     let refusal = service.get(id(1), freshness).await.unwrap_err();
 
     assert!(
-        matches!(refusal, UserError::VersionAhead { current: Some(current) } if current == UserVersion::FIRST),
+        matches!(refusal, UserError::VersionAhead { current } if current == UserVersion::FIRST),
         "{refusal:?}"
     );
 }

@@ -165,6 +165,14 @@ pub(crate) fn shared(
     )
 }
 
+pub(crate) fn coalescing(users: Arc<dyn UserRepository>) -> (UserService, Arc<Events>) {
+    let events = Arc::new(Events::default());
+    let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
+    let policy = CachePolicy::default();
+    let service = UserService::new(users, Caches::Coalescing, policy, observer, runtime());
+    (service, events)
+}
+
 pub(crate) fn embedded(users: Arc<dyn UserRepository>) -> (UserService, Arc<Events>) {
     let events = Arc::new(Events::default());
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;

@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::server::{self, Server, Signals};
 use crate::services::Draining;
 use crate::settings::{HttpSettings, Settings};
+use crate::system::TokioTasks;
 use crate::wiring::{self, Assembled, StartError};
 use crate::{router, system};
 
@@ -21,13 +22,17 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     let signals =
         Signals::listen().map_err(|error| Failure::new("signals cannot be listened to", error))?;
     let metrics = Arc::new(Metrics::new());
-    let runtime = system::runtime();
+    let tasks = TokioTasks::default();
+    let runtime = system::runtime_with(&tasks);
     metrics.started(runtime.clock.now());
     let assembled = tokio::select! {
         assembled = wiring::assemble(&settings, runtime, Arc::clone(&metrics)) => assembled?,
         () = signals.received() => return Ok(()),
     };
     let outcome = serve(&settings, &assembled, &signals, metrics).await;
+    if !tasks.finish(settings.http.drain_limit).await {
+        tracing::warn!("invalidations or loads were still under way and have been given up");
+    }
     assembled.close().await;
     tracing::info!("stopped");
     outcome

@@ -46,9 +46,18 @@ pub(crate) struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
+    /// More than any operation knows.
+    const MOST: usize = 32;
+
     fn parse(text: &'a str) -> Result<Self, Problem> {
         let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            if pairs.len() == Self::MOST {
+                return Err(Problem::malformed(format!(
+                    "A query has at most {} parameters.",
+                    Self::MOST
+                )));
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if pairs.iter().any(|(known, _)| *known == name) {

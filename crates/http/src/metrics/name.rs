@@ -73,7 +73,7 @@ metrics! {
     /// No labels.
     CacheInvalidationsFailed = Counter "roster_cache_invalidations_failed_total" "Invalidations after a write that did not reach the shared cache in time.";
     /// No labels.
-    CacheStaleSources = Counter "roster_cache_stale_sources_total" "Rows that were older than what the cache or the caller knew.";
+    CacheStaleSources = Counter "roster_cache_stale_sources_total" "Rows that were older than what the cache knew.";
 
     /// No labels.
     RedisConnected = Gauge "roster_redis_connected" "1 while there is a connection to Redis.";

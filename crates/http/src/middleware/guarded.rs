@@ -38,11 +38,12 @@ pub(super) async fn run(
 /// A handler that panicked, and with which words.
 #[derive(Debug, thiserror::Error)]
 #[error("the handler panicked: {0}")]
-struct Panicked(String);
+struct Panicked(&'static str);
 
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without words")
-        .to_owned()
+/// Only words that stand in the source: a formatted message may quote what a client sent.
+fn message(panic: &(dyn Any + Send)) -> &'static str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("in words that are not logged")
 }

@@ -8,15 +8,9 @@ impl From<UserError> for Problem {
     fn from(error: UserError) -> Self {
         match error {
             UserError::NotFound => user_not_found(),
-            UserError::VersionAhead {
-                current: Some(current),
-            } => Self::new(
+            UserError::VersionAhead { current } => Self::new(
                 ProblemType::VersionAhead,
                 format!("The store holds version {current}, which is below the minimum asked for."),
-            ),
-            UserError::VersionAhead { current: None } => Self::new(
-                ProblemType::VersionAhead,
-                "The store holds no version of this user.",
             ),
             UserError::EmailTaken => Self::new(
                 ProblemType::EmailTaken,
