@@ -36,6 +36,13 @@ pub(crate) struct Store {
     folder: TempDir,
 }
 
+/// How fast the users were stored.
+pub(crate) struct Seeded {
+    /// Users a second.
+    pub(crate) rate: u64,
+    pub(crate) text: String,
+}
+
 impl Store {
     const DATABASE: &'static str = "postgres";
 
@@ -86,7 +93,7 @@ impl Store {
 
     /// Seeds the users and says how fast that was.
     #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
-    pub(crate) async fn seed(&self) -> Result<String> {
+    pub(crate) async fn seed(&self) -> Result<Seeded> {
         say(&format!(
             "seeding {} users into {}",
             self.users,
@@ -98,10 +105,11 @@ impl Store {
             .await?;
         let took = started.elapsed().as_secs_f64();
         let rate = whole(self.users as f64 / took);
-        Ok(format!(
+        let text = format!(
             "{} users with their feeds in {took:.1} s: {rate} users/s",
             self.users
-        ))
+        );
+        Ok(Seeded { rate, text })
     }
 
     /// A number of the full size, made smaller with the run but never below `least`.
@@ -116,6 +124,20 @@ impl Store {
 
     async fn sqlite(&self) -> Result<SqlitePool> {
         Ok(SqlitePool::connect(&format!("sqlite:{}?mode=ro", self.file().display())).await?)
+    }
+
+    /// Every user, active or not, in the order of the list.
+    pub(crate) async fn all_ids(&self) -> Result<Vec<Uuid>> {
+        const SQL: &str =
+            "SELECT id FROM users WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC";
+        Ok(match &self.postgres {
+            Some((_, pool)) => sqlx::query_scalar(SQL).fetch_all(pool).await?,
+            None => {
+                sqlx::query_scalar(SQL)
+                    .fetch_all(&self.sqlite().await?)
+                    .await?
+            }
+        })
     }
 
     /// Every active user in the order of the list, from the store itself.
