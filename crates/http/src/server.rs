@@ -77,7 +77,7 @@ impl Server {
             // The same future goes on: a connection that it has taken is not lost.
             let _ = tokio::time::timeout(self.settings.drain_grace, accepting).await;
         }
-        for stream in listener::close(listener) {
+        for stream in listener::close(listener).await {
             self.spawn(stream, &phase, None);
         }
         self.finish(&phase).await

@@ -20,8 +20,8 @@ use crate::services::Services;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// From any tier, or from the primary. The header `Cache-Control: no-cache` means `strong`.
-    #[param(inline, required = false, default = "cached")]
+    /// From any tier, or from the primary. The header `Cache-Control: no-cache` means `strong`. `cached` when it is not there.
+    #[param(inline, required = false)]
     consistency: Consistency,
 }
 

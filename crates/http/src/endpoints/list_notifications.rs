@@ -23,8 +23,8 @@ pub(super) struct Parameters {
     /// Where the page starts: `next_cursor` or `prev_cursor` of another page of the same list.
     #[param(value_type = Option<String>, max_length = 512)]
     cursor: Option<Cursor>,
-    /// Neither read nor archived; read and not archived; archived, read or not; every one.
-    #[param(inline, value_type = Option<StateWord>, default = "all")]
+    /// Neither read nor archived; read and not archived; archived, read or not; every one (default).
+    #[param(inline, value_type = Option<StateWord>)]
     state: Option<(&'static str, NotificationState)>,
 }
 

@@ -35,14 +35,14 @@ pub(super) struct Parameters {
     /// How many rows a numbered page has; more than 200 become 200.
     #[param(value_type = Option<u64>, minimum = 1, default = 50)]
     size: Option<PageSize>,
-    /// Which users: those who may act, those who may not, or both.
-    #[param(inline, value_type = Option<Active>, default = "true")]
+    /// Which users: those who may act, those who may not, or both; `true` when it is not there.
+    #[param(inline, value_type = Option<Active>)]
     active: Choice<ActiveFilter>,
-    /// Newest or oldest first.
-    #[param(inline, value_type = Option<Direction>, default = "desc")]
+    /// Newest (default) or oldest first.
+    #[param(inline, value_type = Option<Direction>)]
     order: Choice<Order>,
-    /// Whether `total` is answered. An exact count reads every row that matches.
-    #[param(inline, value_type = Option<Count>, default = "none")]
+    /// Whether `total` is answered; not by default. An exact count reads every row that matches.
+    #[param(inline, value_type = Option<Count>)]
     count: Option<Counting>,
 }
 

@@ -21,8 +21,8 @@ pub(in super::super) struct Parameters {
     /// Whether a section that failed fails the whole.
     #[param(value_type = bool, required = false, default = false)]
     pub(super) strict: bool,
-    /// Where the user is read from. The header `Cache-Control: no-cache` means `strong`.
-    #[param(inline, required = false, default = "cached")]
+    /// Where the user is read from. The header `Cache-Control: no-cache` means `strong`. `cached` when it is not there.
+    #[param(inline, required = false)]
     consistency: Consistency,
     /// Never a version of the user below this one.
     #[param(value_type = Option<u64>, required = false)]
