@@ -17,6 +17,6 @@ pub use crate::binaries::{find_postgres, find_redis};
 pub use crate::error::{BoxError, ServiceError};
 pub use crate::fault_proxy::{Fault, FaultProxy};
 pub use crate::postgres::{PostgresOptions, PostgresServer};
-pub use crate::redis_server::RedisServer;
+pub use crate::redis_server::{Dump, RedisServer};
 pub use crate::skip::or_skip;
 pub use crate::test_database::{SERVER_URL_VARIABLE, TestDatabase, test_database};

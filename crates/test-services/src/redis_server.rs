@@ -1,5 +1,8 @@
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
@@ -14,15 +17,26 @@ use crate::private_process::{PrivateProcess, Program};
 use crate::run_user::RunUser;
 use crate::skip::or_skip;
 
+mod commands;
+
 const PORT_TRIES: u32 = 10;
 const RESTART_TRIES: u32 = 50;
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
+const SYNC_POLL: Duration = Duration::from_millis(5);
+const SYNC_POLLS: u32 = 4_000;
+/// Where the server looks for its data when it starts, in its own folder.
+const DUMP_FILE: &str = "dump.rdb";
 
-/// A private Redis (or Valkey) server on a loopback port, without persistence: a restart loses all keys.
+/// A private Redis (or Valkey) server on a loopback port, without persistence: a restart loses all keys, unless it is
+/// [`RedisServer::restart_from`] a dump.
 ///
 /// Dropping it ends it. All methods may be called from any thread.
 #[derive(Clone)]
 pub struct RedisServer(Arc<Inner>);
+
+/// The data of a server as it once was.
+#[derive(Clone)]
+pub struct Dump(Arc<[u8]>);
 
 struct Inner {
     process: PrivateProcess,
@@ -59,6 +73,22 @@ impl RedisServer {
         Ok(Self(Arc::new(server)))
     }
 
+    /// A server that replicates `primary` and has all its data; `None` as in [`RedisServer::start`].
+    ///
+    /// # Panics
+    /// When the replica starts and does not get in sync.
+    #[expect(
+        clippy::expect_used,
+        reason = "a test without its replica cannot go on"
+    )]
+    pub fn start_replica_of(primary: &Self) -> Option<Self> {
+        let replica = Self::start()?;
+        let synced = replica.0.replicate(primary.addr());
+        let synced = synced.and_then(|()| replica.0.wait_until_synced(primary.addr()));
+        synced.expect("the replica in sync with its primary");
+        Some(replica)
+    }
+
     /// `redis://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.addr())
@@ -66,7 +96,7 @@ impl RedisServer {
 
     /// Where it listens; restarts keep it.
     pub fn addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.0.port.load(Ordering::Relaxed)))
+        self.0.addr()
     }
 
     /// Its process id; 0 while it does not run.
@@ -92,8 +122,50 @@ impl RedisServer {
     /// Starts the server again on its old port, empty; one that runs is stopped first.
     pub async fn restart(&self) -> Result<(), ServiceError> {
         let server = Arc::clone(&self.0);
-        on_a_thread(move || server.restart()).await?
+        on_a_thread(move || server.restart(None)).await?
     }
+
+    /// Begins to replicate `primary`. The server keeps its clients, and drops its data when that of the primary comes.
+    pub async fn replicate(&self, primary: &Self) -> Result<(), ServiceError> {
+        let (server, primary) = (Arc::clone(&self.0), primary.addr());
+        on_a_thread(move || server.replicate(primary)).await?
+    }
+
+    /// Waits until this replica has everything that `primary` has now.
+    pub async fn wait_until_synced(&self, primary: &Self) -> Result<(), ServiceError> {
+        let (server, primary) = (Arc::clone(&self.0), primary.addr());
+        on_a_thread(move || server.wait_until_synced(primary)).await?
+    }
+
+    /// Makes a replica a primary with the data that it has; the data takes a new replication id.
+    pub async fn promote(&self) -> Result<(), ServiceError> {
+        let addr = self.addr();
+        on_a_thread(move || ask(addr, "promote a replica", &["REPLICAOF", "NO", "ONE"])).await?
+    }
+
+    /// The data as it is now.
+    pub async fn dump(&self) -> Result<Dump, ServiceError> {
+        let (server, addr) = (Arc::clone(&self.0), self.addr());
+        on_a_thread(move || {
+            ask(addr, "dump the data of Redis", &["SAVE"])?;
+            let bytes = fs::read(server.dump_file());
+            let bytes = bytes.map_err(ServiceError::io("read the dump of Redis"))?;
+            Ok(Dump(bytes.into()))
+        })
+        .await?
+    }
+
+    /// Starts the server again on its old port, with the data of a dump; one that runs is stopped first.
+    pub async fn restart_from(&self, dump: &Dump) -> Result<(), ServiceError> {
+        let (server, dump) = (Arc::clone(&self.0), dump.clone());
+        on_a_thread(move || server.restart(Some(&dump))).await?
+    }
+}
+
+/// Gives one command whose reply says no more than that it was done.
+fn ask(addr: SocketAddr, doing: &'static str, words: &[&str]) -> Result<(), ServiceError> {
+    let reply = commands::ask(addr, words);
+    reply.map(drop).map_err(ServiceError::io(doing))
 }
 
 impl Inner {
@@ -113,8 +185,17 @@ impl Inner {
         }
     }
 
-    fn restart(&self) -> Result<(), ServiceError> {
+    /// A replica leaves a file of its primary's data behind, so that one goes in any case.
+    fn restart(&self, dump: Option<&Dump>) -> Result<(), ServiceError> {
         self.process.stop();
+        let file = match dump {
+            Some(Dump(bytes)) => fs::write(self.dump_file(), bytes),
+            None => match fs::remove_file(self.dump_file()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+        };
+        file.map_err(ServiceError::io("change the dump of Redis"))?;
         for _ in 1..RESTART_TRIES {
             match self.process.start(&self.arguments()) {
                 // An outgoing connection may sit on the port for a moment.
@@ -123,6 +204,35 @@ impl Inner {
             }
         }
         self.process.start(&self.arguments())
+    }
+
+    fn dump_file(&self) -> PathBuf {
+        self.process.folder().join(DUMP_FILE)
+    }
+
+    fn addr(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.load(Ordering::Relaxed)))
+    }
+
+    fn replicate(&self, primary: SocketAddr) -> Result<(), ServiceError> {
+        let (host, port) = (primary.ip().to_string(), primary.port().to_string());
+        let command = ["REPLICAOF", &host, &port];
+        ask(self.addr(), "make Redis a replica", &command)
+    }
+
+    fn wait_until_synced(&self, primary: SocketAddr) -> Result<(), ServiceError> {
+        let waited = || -> io::Result<()> {
+            let goal = offset(primary, "master_repl_offset")?;
+            for _ in 0..SYNC_POLLS {
+                let link = commands::info(self.addr(), "replication", "master_link_status")?;
+                if link == "up" && offset(self.addr(), "slave_repl_offset")? >= goal {
+                    return Ok(());
+                }
+                thread::sleep(SYNC_POLL);
+            }
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        waited().map_err(ServiceError::io("wait for a replica of Redis"))
     }
 
     fn arguments(&self) -> Vec<OsString> {
@@ -138,6 +248,9 @@ impl Inner {
             "no",
             "--daemonize",
             "no",
+            // A replica would be kept waiting for others to share the copy.
+            "--repl-diskless-sync-delay",
+            "0",
         ];
         plain
             .iter()
@@ -145,4 +258,10 @@ impl Inner {
             .chain(self.extra.iter().cloned())
             .collect()
     }
+}
+
+/// How far a server's replication got, in octets.
+fn offset(addr: SocketAddr, field: &str) -> io::Result<u64> {
+    let offset = commands::info(addr, "replication", field)?;
+    offset.parse().map_err(io::Error::other)
 }

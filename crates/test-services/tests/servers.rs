@@ -134,6 +134,75 @@ async fn redis_freezes_dies_and_comes_back_empty_on_its_port() {
 }
 
 #[tokio::test]
+async fn a_redis_replica_follows_is_promoted_and_follows_the_other_way() {
+    let Some(first) = RedisServer::start() else {
+        return;
+    };
+    set(&first, "before").await;
+    let Some(second) = RedisServer::start_replica_of(&first) else {
+        return;
+    };
+    assert_eq!(get(&second).await.as_deref(), Some("before"));
+    for round in 0..20 {
+        let value = format!("after {round}");
+        set(&first, &value).await;
+        second.wait_until_synced(&first).await.unwrap();
+        assert_eq!(get(&second).await, Some(value));
+    }
+
+    second.promote().await.unwrap();
+    set(&second, "promoted").await;
+    set(&first, "left behind").await;
+    first.replicate(&second).await.unwrap();
+    first.wait_until_synced(&second).await.unwrap();
+    assert_eq!(get(&first).await.as_deref(), Some("promoted"));
+
+    // What a replica wrote down of its primary is not taken up again.
+    first.restart().await.unwrap();
+    assert_eq!(get(&first).await, None);
+}
+
+#[tokio::test]
+async fn redis_starts_again_from_a_dump_as_often_as_asked() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    set(&server, "old").await;
+    let dump = server.dump().await.unwrap();
+    set(&server, "new").await;
+    for _ in 0..2 {
+        server.restart_from(&dump).await.unwrap();
+        assert_eq!(get(&server).await.as_deref(), Some("old"));
+    }
+    server.restart().await.unwrap();
+    assert_eq!(get(&server).await, None);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_gone_is_an_error_and_not_a_hang() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    server.kill();
+    let refusal = server.promote().await.unwrap_err().to_string();
+    assert_eq!(refusal, "could not promote a replica");
+    assert!(server.dump().await.is_err());
+    assert!(server.wait_until_synced(&server).await.is_err());
+}
+
+async fn set(server: &RedisServer, value: &str) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let () = connection.set("key", value).await.unwrap();
+}
+
+async fn get(server: &RedisServer) -> Option<String> {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    connection.get("key").await.unwrap()
+}
+
+#[tokio::test]
 async fn redis_takes_more_arguments() {
     let server = match RedisServer::try_start(&["--maxmemory", "7mb"]) {
         Err(error @ ServiceError::NotInstalled { .. }) => {
