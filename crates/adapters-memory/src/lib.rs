@@ -14,6 +14,7 @@ mod activities;
 mod notifications;
 mod stats;
 
+mod cache_relay;
 mod change_log;
 mod user_cache;
 
@@ -24,6 +25,7 @@ mod ids;
 mod task_spawner;
 
 pub use activities::MemoryActivities;
+pub use cache_relay::MemoryCacheRelay;
 pub use change_log::MemoryChangeLog;
 pub use clock::ManualClock;
 pub use ids::SequentialIds;
@@ -32,6 +34,6 @@ pub use readiness::MemoryReadiness;
 pub use stats::MemoryStats;
 pub use store::MemoryStore;
 pub use task_spawner::TokioSpawner;
-pub use user_cache::MemoryUserCache;
+pub use user_cache::{MemorySnapshot, MemoryUserCache};
 pub use user_transfer::MemoryUserTransfer;
 pub use users::MemoryUsers;

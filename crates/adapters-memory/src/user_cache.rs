@@ -8,17 +8,26 @@ use roster_domain::ports::{
     FillRequest, Invalidation, InvalidationSink, Lease, Stamped, UserCache,
 };
 
-use self::keys::Keys;
+use self::keys::{Data, Keys};
 
 mod entry;
-mod keys;
+pub(crate) mod keys;
 
 /// [`UserCache`] in memory, with the rules of a shared one: leases end and floors fade by the
-/// clock, and whoever subscribed hears of each key that changed since it was read.
+/// clock, and whoever subscribed hears of each key that changed since it was read, also by the
+/// call that changes it.
 pub struct MemoryUserCache {
+    shared: Arc<Shared>,
+}
+
+/// What the cache and the relays of it share.
+pub(crate) struct Shared {
     clock: Arc<dyn Clock>,
     keys: Mutex<Keys>,
 }
+
+/// The data of a [`MemoryUserCache`] as it once was: values, floors, leases and watermarks.
+pub struct MemorySnapshot(Data);
 
 impl MemoryUserCache {
     /// An empty cache that keeps a floor for 30 s after an invalidation.
@@ -28,9 +37,9 @@ impl MemoryUserCache {
 
     /// An empty cache that keeps a floor for `floor_ttl` after an invalidation.
     pub fn with_floor_ttl(clock: Arc<dyn Clock>, floor_ttl: Duration) -> Self {
+        let keys = Mutex::new(Keys::new(floor_ttl, clock.now()));
         Self {
-            clock,
-            keys: Mutex::new(Keys::new(floor_ttl)),
+            shared: Arc::new(Shared { clock, keys }),
         }
     }
 
@@ -39,7 +48,7 @@ impl MemoryUserCache {
         self.with(|keys| keys.lose(id));
     }
 
-    /// Loses every key.
+    /// Loses every key, watermarks and claims of relays too.
     pub fn clear(&self) {
         self.with(Keys::lose_all);
     }
@@ -49,13 +58,52 @@ impl MemoryUserCache {
         self.with(Keys::reconnect);
     }
 
+    /// The data as it is now.
+    pub fn snapshot(&self) -> MemorySnapshot {
+        MemorySnapshot(self.with(|keys| keys.data.clone()))
+    }
+
+    /// Another server takes over with the data that it had at `snapshot`: a new clock and a new
+    /// history, and the connection breaks and is made anew.
+    pub fn fail_over(&self, snapshot: &MemorySnapshot) {
+        self.with(|keys| keys.fail_over(snapshot.0.clone()));
+    }
+
+    /// The same server is demoted and promoted again, with the data of `snapshot`: its clock and
+    /// its connections stay, the history is new, and any key may have changed.
+    pub fn repromote(&self, snapshot: &MemorySnapshot) {
+        self.with(|keys| keys.repromote(snapshot.0.clone()));
+    }
+
+    /// The server ends and comes back empty: a new clock and a new history, and the connection
+    /// breaks and is made anew.
+    pub fn restart(&self) {
+        self.with(|keys| keys.fail_over(Data::default()));
+    }
+
+    /// Steps the cache's time, which relays and probes are told, by so many microseconds.
+    /// Leases and floors, which end by the monotonic clock, do not notice.
+    pub fn step_time(&self, micros: i64) {
+        self.with(|keys| keys.step_time(micros));
+    }
+
     /// Stores bytes that this cache did not write.
     pub fn store_foreign(&self, id: UserId, bytes: &[u8]) {
         self.with(|keys| keys.store_foreign(id, bytes.into()));
     }
 
-    /// One lock over keys and pushes: a push and a reply cannot overtake each other.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> T {
+        self.shared.with(work)
+    }
+}
+
+impl Shared {
+    /// One lock over keys and pushes: a push and a reply cannot overtake each other.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> T {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.now = self.clock.monotonic();
         work(&mut keys)
@@ -113,6 +161,11 @@ impl UserCache for MemoryUserCache {
             let invalidations = invalidations.iter();
             invalidations.map(|each| keys.invalidate(each)).collect()
         }))
+    }
+
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
+        self.with(|keys| ids.iter().for_each(|id| keys.lose(*id)));
+        Ok(())
     }
 
     fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::{
-    ManualClock, MemoryActivities, MemoryChangeLog, MemoryNotifications, MemoryReadiness,
-    MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
+    ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
 };
 use roster_domain::UserId;
 use roster_domain::ports::{
-    ActivityRepository, ChangeLog, NotificationRepository, Readiness, StatsRepository, UserCache,
-    UserRepository, UserTransfer,
+    ActivityRepository, CacheRelay, ChangeLog, NotificationRepository, Readiness, StatsRepository,
+    UserCache, UserRepository, UserTransfer,
 };
-use roster_port_contracts::{CacheFixture, ReadinessFixture, StoreFixture};
+use roster_port_contracts::{CacheFixture, ReadinessFixture, RelayFixture, StoreFixture};
 
 struct Store(MemoryStore);
 
@@ -77,6 +77,22 @@ impl CacheFixture for Cache {
     }
 }
 
+#[async_trait]
+impl RelayFixture for Cache {
+    fn relay(&self) -> Arc<dyn CacheRelay> {
+        Arc::new(MemoryCacheRelay::new(&self.cache))
+    }
+
+    async fn reconnect(&self) {
+        self.cache.disconnect();
+    }
+
+    async fn renew_history(&self) -> bool {
+        self.cache.repromote(&self.cache.snapshot());
+        true
+    }
+}
+
 async fn cache() -> Option<Cache> {
     let clock = Arc::new(ManualClock::default());
     let cache = Arc::new(MemoryUserCache::new(Arc::<ManualClock>::clone(&clock)));
@@ -105,4 +121,5 @@ async fn dependency() -> Option<Dependency> {
 roster_port_contracts::store!(store);
 roster_port_contracts::change_log!(store);
 roster_port_contracts::user_cache!(cache);
+roster_port_contracts::cache_relay!(cache);
 roster_port_contracts::readiness!(dependency);

@@ -1,26 +1,33 @@
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
-use roster_domain::ports::CacheError;
+use roster_domain::ports::{CacheError, ConnectionEpoch, Stamped};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::pushes::Pushes;
 use self::supervisor::Supervisor;
+use crate::key::Keys;
 use crate::observer::{RedisEvent, RedisObserver};
 use crate::{RedisSettings, RedisSettingsError};
 
 mod dialer;
+mod pushes;
 mod supervisor;
 
 /// The connection that all calls share, and the task that keeps it alive.
 ///
 /// While there is none, a call fails at once: a request must not wait for Redis to come back.
+/// Each life of it has an epoch of its own, and is served in this order: a fresh epoch, the
+/// greeting with tracking, `Connected` to whoever listens, then calls. It ends in the opposite
+/// one: `Disconnected` first, then no more calls. So whatever carries an epoch was read while
+/// its pushes were heard.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     supervisor: JoinHandle<()>,
@@ -29,13 +36,18 @@ pub(crate) struct Connection {
 /// What calls and the supervisor share.
 struct Shared {
     link: RwLock<Option<Link>>,
+    pushes: Arc<Pushes>,
     observer: Arc<dyn RedisObserver>,
 }
 
-/// One life of the connection.
+/// One life of the connection. It never connects again by itself: once broken, it stays so.
 #[derive(Clone)]
 pub(crate) struct Link {
     multiplexed: MultiplexedConnection,
+    /// `UNTRACKED` where the server refuses to track.
+    epoch: ConnectionEpoch,
+    /// The server's `run_id`, where it tells.
+    run_id: Option<Arc<str>>,
     /// Keys of several slots cannot be named in one command.
     pub(crate) is_cluster: bool,
     signals: Arc<Signals>,
@@ -44,15 +56,17 @@ pub(crate) struct Link {
 /// What a call or the driver noticed about one life of the connection.
 #[derive(Default)]
 struct Signals {
-    /// It is over.
+    /// It is over, or should be.
     over: Notify,
+    /// It was given up: calls that still hold it must fail.
+    ended: AtomicBool,
     /// It did not answer in time; a heartbeat should tell soon.
     doubted: Notify,
     /// How many replies it brought: a flood of calls that keeps a heartbeat waiting is no silence.
     replies: AtomicU64,
 }
 
-/// There is no connection just now.
+/// There is no connection just now, or not the one that the call is bound to.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no connection to Redis")]
 pub(crate) struct NotConnected;
@@ -67,6 +81,7 @@ impl Connection {
         let runtime = Handle::try_current().map_err(|_| RedisSettingsError::NoRuntime)?;
         let shared = Arc::new(Shared {
             link: RwLock::new(None),
+            pushes: Arc::new(Pushes::new(Keys::new(&settings.key_prefix))),
             observer,
         });
         let supervisor = Supervisor::new(info, settings, Arc::clone(&shared))?;
@@ -86,22 +101,49 @@ impl Connection {
         self.shared.observer.observe(event);
     }
 
-    /// Runs one call within a limit.
-    ///
-    /// A call that runs out of time is given up here, and its reply, when it comes after all, is
-    /// dropped by the connection: replies are matched by order, so nobody else gets it.
+    /// Who hears pushes.
+    pub(crate) fn pushes(&self) -> &Pushes {
+        &self.shared.pushes
+    }
+
+    /// The life that serves just now, for calls that must all go by the same one.
+    pub(crate) fn link(&self) -> Result<Link, CacheError> {
+        self.shared.link().ok_or_else(not_connected)
+    }
+
+    /// Runs one call within a limit, and stamps its reply with the life that carried it.
     pub(crate) async fn run<T, F>(
         &self,
+        limit: Duration,
+        call: impl FnOnce(Link) -> F,
+    ) -> Result<Stamped<T>, CacheError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let link = self.link()?;
+        let connection = link.epoch;
+        let reply = self.run_on(link, limit, call).await?;
+        Ok(Stamped { connection, reply })
+    }
+
+    /// Runs one call on one life of the connection, and on no other.
+    ///
+    /// A call that runs out of time is given up here, and its reply, when it comes after all, is
+    /// dropped by the connection: replies are matched by order, so nobody else gets it. That is
+    /// no loss of the connection yet: the heartbeat has to find out.
+    pub(crate) async fn run_on<T, F>(
+        &self,
+        link: Link,
         limit: Duration,
         call: impl FnOnce(Link) -> F,
     ) -> Result<T, CacheError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let Some(link) = self.shared.link() else {
-            return Err(CacheError::Unavailable(Box::new(NotConnected)));
-        };
         let signals = Arc::clone(&link.signals);
+        if signals.ended.load(Ordering::Acquire) {
+            return Err(not_connected());
+        }
         match tokio::time::timeout(limit, call(link)).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
@@ -117,6 +159,10 @@ impl Connection {
             }
         }
     }
+}
+
+fn not_connected() -> CacheError {
+    CacheError::Unavailable(Box::new(NotConnected))
 }
 
 impl Drop for Connection {
@@ -147,6 +193,21 @@ impl Shared {
 }
 
 impl Link {
+    /// What came by it is stamped with this.
+    pub(crate) fn epoch(&self) -> ConnectionEpoch {
+        self.epoch
+    }
+
+    /// The server's `run_id` when the connection was made, where it was told.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        self.run_id.as_deref()
+    }
+
+    /// Says that only another connection can help.
+    pub(crate) fn leave(&self) {
+        self.signals.over.notify_one();
+    }
+
     /// Sends one command; an error that the server replies is an error here.
     pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let reply = self.multiplexed.send_packed_command(command).await?;

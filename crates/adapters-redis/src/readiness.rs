@@ -31,6 +31,7 @@ impl Readiness for RedisReadiness {
         let ping = |mut link: crate::connection::Link| async move {
             link.send(&redis::cmd("PING")).await.map(drop)
         };
-        self.connection.run(LIMIT, ping).await.map_err(Into::into)
+        let pong = self.connection.run(LIMIT, ping).await;
+        pong.map(drop).map_err(Into::into)
     }
 }

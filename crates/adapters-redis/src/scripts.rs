@@ -5,30 +5,32 @@ use redis::{Arg, Cmd, Pipeline, RedisResult, Script, ServerErrorKind, Value};
 use crate::connection::Link;
 
 /// Takes an invalidation: floor, milliseconds to keep it.
-pub(crate) static INVALIDATE: Lua = lua!("scripts/invalidate.lua");
+pub(crate) static INVALIDATE: Lua = lua!("scripts/envelope.lua", "scripts/invalidate.lua");
 /// Asks for a lease: token, milliseconds to hold it, perhaps the bytes to pass over.
-pub(crate) static ACQUIRE: Lua = lua!("scripts/acquire.lua");
+pub(crate) static ACQUIRE: Lua = lua!("scripts/envelope.lua", "scripts/acquire.lua");
 /// Fills under a lease: token, envelope, milliseconds to keep it.
-pub(crate) static FILL: Lua = lua!("scripts/fill.lua");
+pub(crate) static FILL: Lua = lua!("scripts/envelope.lua", "scripts/fill.lua");
 /// Gives a lease back: token.
-pub(crate) static RELEASE: Lua = lua!("scripts/release.lua");
+pub(crate) static RELEASE: Lua = lua!("scripts/envelope.lua", "scripts/release.lua");
 
-/// A script of one key, so that a cluster runs it where the key is.
+/// Begins a round of the relay: perhaps token and milliseconds of a claim.
+pub(crate) static RELAY_START: Lua = lua!("scripts/relay.lua", "scripts/relay_start.lua");
+/// Ends one: clock, history, watermark, perhaps the bytes to pass over.
+pub(crate) static SET_WATERMARK: Lua = lua!("scripts/relay.lua", "scripts/set_watermark.lua");
+/// Reads the watermark and the time beside it.
+pub(crate) static PROBE: Lua = lua!("scripts/relay.lua", "scripts/probe.lua");
+
+/// A script whose keys lie in one slot, so that a cluster runs it where they are.
 pub(crate) struct Lua {
     source: &'static str,
     hash: LazyLock<String>,
 }
 
 macro_rules! lua {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         Lua {
-            source: concat!(include_str!("scripts/envelope.lua"), include_str!($file)),
-            hash: LazyLock::new(|| {
-                hash(concat!(
-                    include_str!("scripts/envelope.lua"),
-                    include_str!($file)
-                ))
-            }),
+            source: concat!($(include_str!($file)),+),
+            hash: LazyLock::new(|| hash(concat!($(include_str!($file)),+))),
         }
     };
 }
@@ -40,16 +42,21 @@ fn hash(source: &str) -> String {
 
 /// Puts the scripts where `EVALSHA` finds them.
 pub(crate) fn load_all(pipeline: &mut Pipeline) {
-    for script in [&INVALIDATE, &ACQUIRE, &FILL, &RELEASE] {
+    let users = [&INVALIDATE, &ACQUIRE, &FILL, &RELEASE];
+    let relay = [&RELAY_START, &SET_WATERMARK, &PROBE];
+    for script in users.into_iter().chain(relay) {
         pipeline.add_command(script.load());
     }
 }
 
 impl Lua {
     /// One call.
-    pub(crate) fn call(&self, key: &[u8], arguments: &[&[u8]]) -> Cmd {
+    pub(crate) fn call(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
         let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(self.hash.as_str()).arg(1).arg(key);
+        cmd.arg(self.hash.as_str()).arg(keys.len());
+        for key in keys {
+            cmd.arg(key);
+        }
         for argument in arguments {
             cmd.arg(argument);
         }

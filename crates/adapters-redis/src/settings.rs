@@ -16,6 +16,10 @@ pub struct RedisSettings {
     pub connect_timeout: Duration,
     /// For one call of the cache, however many users it names.
     pub command_timeout: Duration,
+    /// For one call of the relay, and for the probe of its watermark. No request waits for
+    /// them, and an answer that comes late is worth as much: a bound counts from when its
+    /// question was asked.
+    pub relay_timeout: Duration,
     /// How long a floor is remembered after an invalidation.
     pub tombstone_ttl: Duration,
     /// How long a connection may be silent before it is asked for a sign of life.
@@ -37,8 +41,9 @@ impl RedisSettings {
             key_prefix: "roster".to_owned(),
             connect_timeout: Duration::from_millis(250),
             command_timeout: Duration::from_millis(20),
+            relay_timeout: Duration::from_millis(250),
             tombstone_ttl: Duration::from_secs(30),
-            heartbeat_interval: Duration::from_millis(500),
+            heartbeat_interval: Duration::from_millis(300),
             heartbeat_timeout: Duration::from_millis(300),
             reconnect_min: Duration::from_millis(50),
             reconnect_max: Duration::from_millis(500),
@@ -80,6 +85,7 @@ impl RedisSettings {
         let limits = [
             ("connect_timeout", self.connect_timeout),
             ("command_timeout", self.command_timeout),
+            ("relay_timeout", self.relay_timeout),
             ("tombstone_ttl", self.tombstone_ttl),
             ("heartbeat_interval", self.heartbeat_interval),
             ("heartbeat_timeout", self.heartbeat_timeout),
@@ -100,6 +106,7 @@ impl fmt::Debug for RedisSettings {
             .field("key_prefix", &self.key_prefix)
             .field("connect_timeout", &self.connect_timeout)
             .field("command_timeout", &self.command_timeout)
+            .field("relay_timeout", &self.relay_timeout)
             .field("tombstone_ttl", &self.tombstone_ttl)
             .finish_non_exhaustive()
     }

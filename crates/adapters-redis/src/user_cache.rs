@@ -9,14 +9,13 @@ use roster_domain::ports::{
     FillOutcome, FillRequest, Filling, Invalidation, InvalidationSink, Lease, Stamped, UserCache,
 };
 
-use self::replies::{Reader, unexpected};
 use crate::connection::{Connection, Link};
+use crate::invalidation::{Invalidator, changed};
 use crate::key::Keys;
 use crate::observer::{RedisObserver, Unobserved};
+use crate::replies::{Reader, answer, millis, unexpected};
 use crate::scripts::{self, Lua};
 use crate::{RedisSettings, RedisSettingsError, envelope};
-
-mod replies;
 
 /// [`UserCache`] on Redis 6 or later, or Valkey.
 ///
@@ -31,14 +30,19 @@ mod replies;
 /// database and fills nothing. The newer value stays for those who can read it, and an
 /// invalidation ends it as any other.
 ///
-/// There are no pushes yet: the sink stays silent, and replies are stamped
-/// [`ConnectionEpoch::UNTRACKED`].
+/// The server tracks what this connection reads (`CLIENT TRACKING ON`), and tells of each key
+/// once when it changes, also when this connection itself changed it: `NOLOOP` would have the
+/// key untracked without a word. A sink is called inline in the connection's reader, so pushes
+/// and replies keep their order. Each life of the connection has an epoch of its own; a loss is
+/// told before a call can go by the next one. A server that refuses to track is used all the
+/// same: its replies are stamped [`ConnectionEpoch::UNTRACKED`], and the sinks stay silent.
 #[derive(Debug)]
 pub struct RedisUserCache {
     connection: Arc<Connection>,
     keys: Keys,
     limit: Duration,
-    tombstone_ttl: Duration,
+    pub(crate) relay_limit: Duration,
+    pub(crate) invalidator: Invalidator,
 }
 
 impl RedisUserCache {
@@ -53,10 +57,12 @@ impl RedisUserCache {
         settings: RedisSettings,
         observer: Arc<dyn RedisObserver>,
     ) -> Result<Self, RedisSettingsError> {
+        let keys = Keys::new(&settings.key_prefix);
         Ok(Self {
-            keys: Keys::new(&settings.key_prefix),
+            invalidator: Invalidator::new(keys.clone(), settings.tombstone_ttl),
+            keys,
             limit: settings.command_timeout,
-            tombstone_ttl: settings.tombstone_ttl,
+            relay_limit: settings.relay_timeout,
             connection: Connection::start(settings, observer)?,
         })
     }
@@ -70,19 +76,19 @@ impl RedisUserCache {
         Arc::clone(&self.connection)
     }
 
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     async fn run_script(
         &self,
         script: &Lua,
-        calls: impl Iterator<Item = Cmd>,
-    ) -> Result<Vec<Value>, CacheError> {
-        let mut pipeline = Pipeline::with_capacity(calls.size_hint().0);
-        for call in calls {
-            pipeline.add_command(call);
+        calls: Pipeline,
+    ) -> Result<Stamped<Vec<Value>>, CacheError> {
+        if calls.is_empty() {
+            return Ok(unasked());
         }
-        if pipeline.is_empty() {
-            return Ok(Vec::new());
-        }
-        let run = |mut link: Link| async move { script.run(&mut link, &pipeline).await };
+        let run = |mut link: Link| async move { script.run(&mut link, &calls).await };
         self.connection.run(self.limit, run).await
     }
 
@@ -102,15 +108,16 @@ impl UserCache for RedisUserCache {
         ids: &[UserId],
     ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
         if ids.is_empty() {
-            return Ok(untracked(Vec::new()));
+            return Ok(unasked());
         }
         let keys: Vec<_> = ids.iter().map(|id| self.keys.user(*id)).collect();
-        let replies = self
+        let Stamped { connection, reply } = self
             .connection
             .run(self.limit, |link| get(link, keys))
             .await?;
         let reader = self.reader(namespace);
-        answer(ids, replies, |id, reply| reader.look_up(*id, reply)).map(untracked)
+        let reply = answer(ids, reply, |id, reply| reader.look_up(*id, reply))?;
+        Ok(Stamped { connection, reply })
     }
 
     async fn acquire_many(
@@ -123,14 +130,15 @@ impl UserCache for RedisUserCache {
             let hold_for = millis(request.hold_for);
             let mut arguments = vec![&request.lease.token.0[..], hold_for.as_bytes()];
             arguments.extend(request.unusable.iter().map(|seen| &*seen.0));
-            scripts::ACQUIRE.call(&key, &arguments)
+            scripts::ACQUIRE.call(&[&key], &arguments)
         });
-        let replies = self.run_script(&scripts::ACQUIRE, calls).await?;
+        let calls = calls.collect::<Calls>().0;
+        let Stamped { connection, reply } = self.run_script(&scripts::ACQUIRE, calls).await?;
         let reader = self.reader(namespace);
-        answer(requests, replies, |request, reply| {
+        let reply = answer(requests, reply, |request, reply| {
             reader.acquired(request.lease.id, reply)
-        })
-        .map(untracked)
+        })?;
+        Ok(Stamped { connection, reply })
     }
 
     async fn fill_many(
@@ -146,9 +154,10 @@ impl UserCache for RedisUserCache {
             };
             let ttl = millis(fill.ttl);
             let arguments = [&fill.lease.token.0[..], &envelope, ttl.as_bytes()];
-            scripts::FILL.call(&self.keys.user(id), &arguments)
+            scripts::FILL.call(&[&self.keys.user(id)], &arguments)
         });
-        let replies = self.run_script(&scripts::FILL, calls).await?;
+        let calls = calls.collect::<Calls>().0;
+        let replies = self.run_script(&scripts::FILL, calls).await?.reply;
         answer(fills, replies, |_, reply| match reply {
             Value::Int(0) => Ok(FillOutcome::Refused),
             Value::Int(1) => Ok(FillOutcome::Stored),
@@ -160,7 +169,8 @@ impl UserCache for RedisUserCache {
     async fn release_many(&self, leases: &[Lease]) -> Result<(), CacheError> {
         let calls = leases
             .iter()
-            .map(|lease| scripts::RELEASE.call(&self.keys.user(lease.id), &[&lease.token.0]));
+            .map(|lease| scripts::RELEASE.call(&[&self.keys.user(lease.id)], &[&lease.token.0]));
+        let calls = calls.collect::<Calls>().0;
         self.run_script(&scripts::RELEASE, calls).await.map(drop)
     }
 
@@ -168,19 +178,46 @@ impl UserCache for RedisUserCache {
         &self,
         invalidations: &[Invalidation],
     ) -> Result<Vec<bool>, CacheError> {
-        let keep_for = millis(self.tombstone_ttl);
-        let calls = invalidations.iter().map(|Invalidation { id, floor }| {
-            let floor = envelope::hex(*floor);
-            scripts::INVALIDATE.call(&self.keys.user(*id), &[&floor, keep_for.as_bytes()])
-        });
-        let replies = self.run_script(&scripts::INVALIDATE, calls).await?;
-        answer(invalidations, replies, |_, reply| match reply {
-            Value::Int(changed) => Ok(changed == 1),
-            _ => Err(unexpected("invalidate")),
-        })
+        let calls = self.invalidator.calls(invalidations);
+        let replies = self.run_script(&scripts::INVALIDATE, calls).await?.reply;
+        answer(invalidations, replies, |_, reply| changed(&reply))
     }
 
-    fn subscribe(&self, _: Arc<dyn InvalidationSink>) {}
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        // One command a key: on a cluster they lie in several slots.
+        let mut pipeline = Pipeline::with_capacity(ids.len());
+        for id in ids {
+            pipeline.cmd("UNLINK").arg(self.keys.user(*id));
+        }
+        let unlink = |mut link: Link| async move {
+            let replies = link.send_all(&pipeline).await?;
+            replies
+                .into_iter()
+                .try_for_each(|reply| reply.extract_error().map(drop))
+        };
+        self.connection.run(self.limit, unlink).await.map(drop)
+    }
+
+    fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
+        self.connection.pushes().subscribe(sink);
+    }
+}
+
+/// Commands in one pipeline.
+struct Calls(Pipeline);
+
+impl FromIterator<Cmd> for Calls {
+    fn from_iter<I: IntoIterator<Item = Cmd>>(calls: I) -> Self {
+        let calls = calls.into_iter();
+        let mut pipeline = Pipeline::with_capacity(calls.size_hint().0);
+        for call in calls {
+            pipeline.add_command(call);
+        }
+        Self(pipeline)
+    }
 }
 
 /// One reply for each key. A key that holds no string is an error of its own where the
@@ -204,30 +241,10 @@ async fn get(mut link: Link, keys: Vec<Vec<u8>>) -> RedisResult<Vec<Value>> {
     link.send_all(&pipeline).await
 }
 
-/// Puts replies beside what was asked, in order.
-fn answer<Q, A>(
-    asked: &[Q],
-    replies: Vec<Value>,
-    read: impl Fn(&Q, Value) -> Result<A, CacheError>,
-) -> Result<Vec<A>, CacheError> {
-    if asked.len() != replies.len() {
-        return Err(unexpected("batch"));
-    }
-    asked
-        .iter()
-        .zip(replies)
-        .map(|(asked, reply)| read(asked, reply))
-        .collect()
-}
-
-fn untracked<T>(reply: T) -> Stamped<T> {
+/// The reply to a batch of none, for which nobody was asked.
+fn unasked<T>() -> Stamped<Vec<T>> {
     Stamped {
         connection: ConnectionEpoch::UNTRACKED,
-        reply,
+        reply: Vec::new(),
     }
-}
-
-/// What the server takes for a duration: at least 1.
-fn millis(duration: Duration) -> String {
-    duration.as_millis().max(1).to_string()
 }

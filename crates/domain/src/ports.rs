@@ -12,6 +12,7 @@ mod activity_repository;
 mod notification_repository;
 mod stats_repository;
 
+mod cache_relay;
 mod change_log;
 mod user_cache;
 
@@ -22,6 +23,9 @@ mod id_source;
 mod task_spawner;
 
 pub use activity_repository::ActivityRepository;
+pub use cache_relay::{
+    CacheMoment, CacheRelay, Incarnation, Probe, RelayClaim, RelayRound, RoundStart, Watermark,
+};
 pub use change_log::{CacheNamespace, ChangeLog};
 pub use clock::Clock;
 pub use error::{BoxError, CacheError, StoreError, WriteError};
@@ -39,7 +43,8 @@ pub use user_transfer::{ImportRow, OnConflict, RowResult, SeedBatch, SeedUser, U
 
 #[cfg(feature = "mocks")]
 pub use {
-    activity_repository::MockActivityRepository, change_log::MockChangeLog, clock::MockClock,
+    activity_repository::MockActivityRepository, cache_relay::MockCacheRelay,
+    cache_relay::MockRelayRound, change_log::MockChangeLog, clock::MockClock,
     id_source::MockIdSource, notification_repository::MockNotificationRepository,
     readiness::MockReadiness, stats_repository::MockStatsRepository, task_spawner::MockTaskSpawner,
     user_cache::MockInvalidationSink, user_cache::MockUserCache,

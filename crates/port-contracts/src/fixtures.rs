@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roster_domain::UserId;
 use roster_domain::ports::{
-    ActivityRepository, CacheNamespace, ChangeLog, NotificationRepository, Readiness,
+    ActivityRepository, CacheNamespace, CacheRelay, ChangeLog, NotificationRepository, Readiness,
     StatsRepository, UserCache, UserRepository, UserTransfer,
 };
 
@@ -33,6 +33,11 @@ pub trait CacheFixture: Send + Sync {
     /// The cache. It keeps the floor of an invalidation for 10 s or longer.
     fn cache(&self) -> Arc<dyn UserCache>;
 
+    /// The same keys by a connection of its own, as another process has it.
+    async fn elsewhere(&self) -> Arc<dyn UserCache> {
+        self.cache()
+    }
+
     /// The namespace that the cases use; they make others from it by changing it.
     fn namespace(&self) -> CacheNamespace {
         CacheNamespace {
@@ -51,6 +56,20 @@ pub trait CacheFixture: Send + Sync {
     /// Stores bytes under the key of a user that no release of this cache wrote; false when
     /// that cannot be done, and then the cases that need it say nothing.
     async fn store_foreign(&self, id: UserId, bytes: &[u8]) -> bool;
+}
+
+/// An empty cache of the test's own that has a relay.
+#[async_trait]
+pub trait RelayFixture: CacheFixture {
+    /// The relay, on the connection of [`CacheFixture::cache`].
+    fn relay(&self) -> Arc<dyn CacheRelay>;
+
+    /// Breaks that connection, and returns when the next one serves.
+    async fn reconnect(&self);
+
+    /// Gives the data a new history, as a promotion does, and keeps data and connection; false
+    /// when that cannot be done, and then the cases that need it say nothing.
+    async fn renew_history(&self) -> bool;
 }
 
 /// A dependency that answers.

@@ -14,6 +14,7 @@
 //! | [`store!`] | the five above at once | [`StoreFixture`] |
 //! | [`change_log!`] | `ChangeLog`, where a store has one | [`StoreFixture`] |
 //! | [`user_cache!`] | `UserCache` | [`CacheFixture`] |
+//! | [`cache_relay!`] | `CacheRelay` and its `RelayRound` | [`RelayFixture`] |
 //! | [`readiness!`] | `Readiness` | [`ReadinessFixture`] |
 //!
 //! Each takes the path of an async function without arguments that makes a **new** fixture, an
@@ -69,6 +70,7 @@ pub mod activity_repository;
 pub mod notification_repository;
 pub mod stats_repository;
 
+pub mod cache_relay;
 pub mod change_log;
 pub mod user_cache;
 
@@ -77,4 +79,4 @@ pub mod readiness;
 pub mod decorators;
 
 pub use case::{Case, skipped};
-pub use fixtures::{CacheFixture, ReadinessFixture, StoreFixture};
+pub use fixtures::{CacheFixture, ReadinessFixture, RelayFixture, StoreFixture};

@@ -13,6 +13,7 @@ use crate::samples::{as_inserted, full_user, later, user_id, version};
 use crate::{CacheFixture, Case};
 
 pub mod acquiring;
+pub mod evicting;
 pub mod filling;
 pub mod invalidating;
 pub mod looking_up;
@@ -101,9 +102,23 @@ macro_rules! __user_cache_cases {
                 foreign_bytes_are_a_miss,
                 foreign_bytes_are_granted_when_they_are_named,
                 foreign_bytes_end_with_an_invalidation;
+            evicting:
+                an_evicted_key_is_a_miss,
+                an_evicted_absence_is_a_miss,
+                an_evicted_key_is_granted_without_a_floor,
+                a_fill_after_the_eviction_is_refused,
+                an_eviction_leaves_other_keys,
+                an_eviction_of_nothing_is_done;
             pushing:
                 a_reply_without_a_push_is_not_tracked,
-                a_change_after_a_tracked_reply_is_pushed;
+                an_acquisition_is_stamped_as_a_look_up_is,
+                a_change_after_a_tracked_reply_is_pushed,
+                a_change_by_another_connection_is_pushed,
+                a_key_that_was_read_again_is_pushed_again,
+                a_waiter_hears_of_the_fill,
+                a_value_found_instead_of_a_lease_is_tracked,
+                an_eviction_is_pushed,
+                a_reply_comes_after_the_pushes_of_what_it_knows;
             ordering:
                 no_order_of_calls_lowers_the_version_served,
                 no_order_of_invalidations_lowers_the_floor;

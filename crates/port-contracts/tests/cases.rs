@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use roster_port_contracts::{
-    activity_repository, change_log, notification_repository, readiness, stats_repository,
-    user_cache, user_repository, user_transfer,
+    activity_repository, cache_relay, change_log, notification_repository, readiness,
+    stats_repository, user_cache, user_repository, user_transfer,
 };
 
 #[test]
@@ -22,6 +22,7 @@ fn every_case_that_is_written_is_listed_once() {
     listed.extend(activity_repository::cases().iter().map(|case| case.name));
     listed.extend(stats_repository::cases().iter().map(|case| case.name));
     listed.extend(change_log::cases().iter().map(|case| case.name));
+    listed.extend(cache_relay::cases().iter().map(|case| case.name));
     listed.extend(user_cache::cases().iter().map(|case| case.name));
     listed.extend(readiness::cases().iter().map(|case| case.name));
     listed.sort_unstable();

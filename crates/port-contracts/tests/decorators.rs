@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::{
-    ManualClock, MemoryActivities, MemoryChangeLog, MemoryNotifications, MemoryReadiness,
-    MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
+    ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
 };
-use roster_domain::UserId;
 use roster_domain::ports::{
-    ActivityRepository, CacheError, ChangeLog, NotificationRepository, Readiness, StatsRepository,
-    StoreError, UserCache, UserRepository, UserTransfer, WriteError,
+    ActivityRepository, CacheError, CacheRelay, ChangeLog, NotificationRepository, Readiness,
+    StatsRepository, StoreError, UserCache, UserRepository, UserTransfer, WriteError,
 };
+use roster_domain::{Timestamp, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 use roster_port_contracts::samples::new_user;
-use roster_port_contracts::{CacheFixture, ReadinessFixture, StoreFixture};
+use roster_port_contracts::{CacheFixture, ReadinessFixture, RelayFixture, StoreFixture};
 
 struct Store {
     inner: MemoryStore,
@@ -102,6 +102,23 @@ impl CacheFixture for Cache {
     }
 }
 
+#[async_trait]
+impl RelayFixture for Cache {
+    fn relay(&self) -> Arc<dyn CacheRelay> {
+        let inner: Arc<dyn CacheRelay> = Arc::new(MemoryCacheRelay::new(&self.inner));
+        Arc::new(Faulty::new(inner, Arc::clone(&self.faults)))
+    }
+
+    async fn reconnect(&self) {
+        self.inner.disconnect();
+    }
+
+    async fn renew_history(&self) -> bool {
+        self.inner.repromote(&self.inner.snapshot());
+        true
+    }
+}
+
 async fn cache() -> Option<Cache> {
     let clock = Arc::new(ManualClock::default());
     let inner = Arc::new(MemoryUserCache::new(Arc::<ManualClock>::clone(&clock)));
@@ -139,6 +156,7 @@ async fn dependency() -> Option<Dependency> {
 roster_port_contracts::store!(store);
 roster_port_contracts::change_log!(store);
 roster_port_contracts::user_cache!(cache);
+roster_port_contracts::cache_relay!(cache);
 roster_port_contracts::readiness!(dependency);
 
 #[tokio::test]
@@ -175,6 +193,22 @@ async fn one_call_of_many_fails() {
         panic!("{outcomes:?}");
     };
     assert_eq!(cache.faults.calls(), 3);
+}
+
+#[tokio::test]
+async fn the_calls_of_a_round_meet_the_faults_of_its_relay() {
+    let cache = cache().await.unwrap();
+    let round = cache.relay().begin_round(1, None).await.unwrap().unwrap();
+    cache.faults.arm(Fault::LoseAnswer);
+    round.invalidate_many(&[]).await.unwrap_err();
+    let marked = round.set_watermark(Timestamp::UNIX_EPOCH, 7).await;
+    assert!(matches!(marked, Err(CacheError::Unavailable(_))));
+    cache.relay().probe(1).await.unwrap_err();
+    cache.faults.mend();
+    let probe = cache.relay().probe(1).await.unwrap().reply;
+    assert_eq!(probe.watermark.unwrap().epoch, 7);
+    cache.faults.arm(Fault::Fail);
+    assert!(cache.relay().begin_round(1, None).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

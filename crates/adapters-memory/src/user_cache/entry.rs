@@ -5,6 +5,7 @@ use roster_domain::ports::{CacheLookup, CacheNamespace, LeaseToken, SeenBytes};
 use roster_domain::{Timestamp, User, UserVersion};
 
 /// One key.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) content: Content,
     /// When the key is gone, on the monotonic clock.
@@ -14,6 +15,7 @@ pub(super) struct Entry {
 }
 
 /// What a key holds.
+#[derive(Clone)]
 pub(super) enum Content {
     Value {
         namespace: CacheNamespace,

@@ -1,11 +1,14 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, PushInfo, PushKind, RedisError, Value,
 };
+use roster_domain::ports::ConnectionEpoch;
 use tokio::time::timeout;
 
+use super::pushes::Pushes;
 use super::{Link, Signals};
 use crate::{RedisSettingsError, scripts};
 
@@ -16,6 +19,14 @@ const PIPELINE_BUFFER: usize = 1024;
 pub(super) struct Dialer {
     client: Client,
     limit: Duration,
+    pushes: Arc<Pushes>,
+}
+
+/// A connection that nobody was told of yet.
+pub(super) struct Dialed {
+    pub(super) link: Link,
+    /// Why its replies cannot be kept in the process: the server does not track what it reads.
+    pub(super) untracked: Option<RedisError>,
 }
 
 /// An attempt to connect that failed.
@@ -30,9 +41,17 @@ pub(super) enum DialError {
 }
 
 impl Dialer {
-    pub(super) fn new(info: ConnectionInfo, limit: Duration) -> Result<Self, RedisSettingsError> {
+    pub(super) fn new(
+        info: ConnectionInfo,
+        limit: Duration,
+        pushes: Arc<Pushes>,
+    ) -> Result<Self, RedisSettingsError> {
         let client = Client::open(info).map_err(RedisSettingsError::Driver)?;
-        Ok(Self { client, limit })
+        Ok(Self {
+            client,
+            limit,
+            pushes,
+        })
     }
 
     /// Where it connects to, without user and password.
@@ -40,20 +59,19 @@ impl Dialer {
         self.client.get_connection_info().addr().to_string()
     }
 
-    pub(super) async fn dial(&self) -> Result<Link, DialError> {
+    pub(super) async fn dial(&self) -> Result<Dialed, DialError> {
+        let epoch = self.pushes.begin_life();
         let signals = Arc::new(Signals::default());
-        let on_push = Arc::clone(&signals);
         let config = AsyncConnectionConfig::new()
             // Limits are kept here and per call: the driver's would only be a second opinion.
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(PIPELINE_BUFFER)
-            .set_push_sender(move |push: PushInfo| {
-                if push.kind == PushKind::Disconnection {
-                    on_push.over.notify_one();
-                }
-                Ok::<(), std::convert::Infallible>(())
-            });
+            .set_push_sender(listener(
+                epoch,
+                Arc::clone(&self.pushes),
+                Arc::clone(&signals),
+            ));
         let connect = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
@@ -63,6 +81,8 @@ impl Dialer {
             .map_err(DialError::Refused)?;
         let link = Link {
             multiplexed,
+            epoch,
+            run_id: None,
             is_cluster: false,
             signals,
         };
@@ -72,10 +92,38 @@ impl Dialer {
     }
 }
 
-/// Names the connection, loads the scripts, and looks whom it reached.
-async fn set_up(mut link: Link) -> Result<Link, DialError> {
+/// What the driver calls with every push, inline where it reads replies: so pushes and replies
+/// keep the order in which they came.
+fn listener(
+    epoch: ConnectionEpoch,
+    pushes: Arc<Pushes>,
+    signals: Arc<Signals>,
+) -> impl Fn(PushInfo) -> Result<(), std::convert::Infallible> + Send + Sync + 'static {
+    move |push: PushInfo| {
+        match push.kind {
+            PushKind::Disconnection => {
+                signals.ended.store(true, Ordering::Release);
+                pushes.lost(epoch);
+                signals.over.notify_one();
+            }
+            PushKind::Invalidate => {
+                if pushes.invalidated(epoch, &push.data) {
+                    // A flush, or a primary that became a replica: the heartbeat tells.
+                    signals.doubted.notify_one();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Names the connection, has it tracked, loads the scripts, and looks whom it reached.
+async fn set_up(mut link: Link) -> Result<Dialed, DialError> {
     let mut pipeline = Pipeline::new();
     pipeline.cmd("CLIENT").arg("SETNAME").arg("roster");
+    pipeline.cmd("CLIENT").arg("TRACKING").arg("ON");
+    pipeline.cmd("INFO").arg("server");
     pipeline.cmd("HELLO");
     // Answered with an error while the server is still reading its dump.
     pipeline.cmd("PING");
@@ -87,21 +135,37 @@ async fn set_up(mut link: Link) -> Result<Link, DialError> {
         .into_iter();
     // A name is a courtesy: it may be forbidden.
     let _ = replies.next();
+    let tracking = replies.next().unwrap_or(Value::Nil);
+    let untracked = tracking.extract_error().err();
+    if untracked.is_some() {
+        link.epoch = ConnectionEpoch::UNTRACKED;
+    }
+    let info = replies.next().unwrap_or(Value::Nil);
+    link.run_id = text(&info).and_then(run_id).map(Arc::from);
     let hello = replies.next().unwrap_or(Value::Nil);
     let hello = hello.extract_error().map_err(DialError::Refused)?;
     for reply in replies {
         reply.extract_error().map_err(DialError::Refused)?;
     }
     let mode = text_field(&hello, "mode");
-    let role = text_field(&hello, "role");
     if mode == Some("sentinel") {
         return Err(DialError::WrongRole("sentinel".to_owned()));
     }
-    if let Some(role) = role.filter(|role| *role != "master") {
+    if let Some(role) = other_role(&hello) {
         return Err(DialError::WrongRole(role.to_owned()));
     }
     link.is_cluster = mode == Some("cluster");
-    Ok(link)
+    Ok(Dialed { link, untracked })
+}
+
+/// The role in a reply to `HELLO`, when it is not that of a primary.
+pub(super) fn other_role(hello: &Value) -> Option<&str> {
+    text_field(hello, "role").filter(|role| *role != "master")
+}
+
+fn run_id(info: &str) -> Option<&str> {
+    let mut lines = info.lines();
+    lines.find_map(|line| line.trim_end().strip_prefix("run_id:"))
 }
 
 fn text_field<'v>(map: &'v Value, name: &str) -> Option<&'v str> {
@@ -113,7 +177,7 @@ fn text_field<'v>(map: &'v Value, name: &str) -> Option<&'v str> {
 fn text(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::ConnectionInfo;
 use tokio::time::{sleep, timeout};
 
-use super::dialer::{DialError, Dialer};
+use super::dialer::{DialError, Dialed, Dialer, other_role};
 use super::{Link, Shared};
 use crate::observer::RedisEvent;
 use crate::{RedisSettings, RedisSettingsError};
@@ -27,6 +27,8 @@ pub(super) struct Supervisor {
 enum Lost {
     #[error("the connection broke, or its server became a replica")]
     Broken,
+    #[error("the server became a {0}, and only a primary may be asked")]
+    Demoted(String),
     #[error("the server gave no sign of life")]
     Silent,
 }
@@ -37,7 +39,7 @@ impl Supervisor {
         settings: RedisSettings,
         shared: Arc<Shared>,
     ) -> Result<Self, RedisSettingsError> {
-        let dialer = Dialer::new(info, settings.connect_timeout)?;
+        let dialer = Dialer::new(info, settings.connect_timeout, Arc::clone(&shared.pushes))?;
         Ok(Self {
             address: dialer.address(),
             dialer,
@@ -48,12 +50,22 @@ impl Supervisor {
 
     pub(super) async fn run(self) {
         let mut first = true;
+        let mut told_untracked = false;
         loop {
-            let link = self.connect(first).await;
+            let Dialed { link, untracked } = self.connect(first).await;
             first = false;
+            if let Some(refusal) = untracked
+                && !std::mem::replace(&mut told_untracked, true)
+            {
+                self.tell_untracked(&refusal);
+            }
+            let (epoch, signals) = (link.epoch, Arc::clone(&link.signals));
+            self.shared.pushes.connected(epoch);
             self.shared.set_link(Some(link.clone()));
             self.shared.observer.observe(RedisEvent::Connected);
             let lost = self.watch(link).await;
+            signals.ended.store(true, Ordering::Release);
+            self.shared.pushes.lost(epoch);
             self.shared.set_link(None);
             self.shared.observer.observe(RedisEvent::Disconnected);
             tracing::warn!(
@@ -66,20 +78,20 @@ impl Supervisor {
 
     /// Tries until it works. The loss was logged before, so only the first attempt of all and
     /// the success are.
-    async fn connect(&self, first: bool) -> Link {
+    async fn connect(&self, first: bool) -> Dialed {
         let mut attempts = 0_u32;
         loop {
             if attempts > 0 || !first {
                 sleep(self.pause(attempts)).await;
             }
             match self.dialer.dial().await {
-                Ok(link) => {
+                Ok(dialed) => {
                     tracing::info!(
                         redis.address = %self.address,
                         redis.failed_attempts = attempts,
                         "connected to Redis"
                     );
-                    return link;
+                    return dialed;
                 }
                 Err(error) => {
                     self.shared.observer.observe(RedisEvent::ConnectFailed);
@@ -107,6 +119,14 @@ impl Supervisor {
         }
     }
 
+    fn tell_untracked(&self, refusal: &redis::RedisError) {
+        tracing::warn!(
+            redis.address = %self.address,
+            error = refusal as &dyn Error,
+            "Redis does not track what this connection reads; users are not kept in this process"
+        );
+    }
+
     /// Exponential, and spread over its upper half, so that many nodes do not come at once.
     fn pause(&self, attempts: u32) -> Duration {
         let times = 1_u32.checked_shl(attempts).unwrap_or(u32::MAX);
@@ -116,10 +136,11 @@ impl Supervisor {
     }
 
     /// Comes back when the connection is over. A broken one says so itself; a stopped server
-    /// and a black hole never do, and are found by their silence.
+    /// and a black hole never do, and are found by their silence. A primary that became a
+    /// replica keeps its clients, so the sign of life that is asked for names the role.
     async fn watch(&self, mut link: Link) -> Lost {
         let signals = Arc::clone(&link.signals);
-        let ping = redis::cmd("PING");
+        let hello = redis::cmd("HELLO");
         let mut misses = 0;
         loop {
             if misses == 0 {
@@ -132,10 +153,14 @@ impl Supervisor {
             let heard = signals.replies.load(Ordering::Relaxed);
             tokio::select! {
                 () = signals.over.notified() => return Lost::Broken,
-                answer = timeout(self.settings.heartbeat_timeout, link.send(&ping)) => match answer {
+                answer = timeout(self.settings.heartbeat_timeout, link.send(&hello)) => match answer {
                     Ok(Err(error)) if super::ends_connection(&error) => return Lost::Broken,
+                    Ok(Ok(hello)) => match other_role(&hello) {
+                        Some(role) => return Lost::Demoted(role.to_owned()),
+                        None => misses = 0,
+                    },
                     // It speaks, if only to say that it is busy.
-                    Ok(Ok(_) | Err(_)) => misses = 0,
+                    Ok(Err(_)) => misses = 0,
                     Err(_) if signals.replies.load(Ordering::Relaxed) != heard => misses = 0,
                     Err(_) => misses += 1,
                 },

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roster_adapters_redis::{RedisReadiness, RedisUserCache};
+use roster_adapters_redis::{RedisCacheRelay, RedisReadiness, RedisUserCache};
 use roster_domain::UserId;
-use roster_domain::ports::{Readiness, UserCache};
-use roster_port_contracts::{CacheFixture, ReadinessFixture};
+use roster_domain::ports::{CacheRelay, Readiness, UserCache};
+use roster_port_contracts::{CacheFixture, ReadinessFixture, RelayFixture};
 use roster_test_services::RedisServer;
 
 use crate::support::{Bench, cache, patient, until};
@@ -16,6 +16,14 @@ use crate::support::{Bench, cache, patient, until};
 impl CacheFixture for Bench {
     fn cache(&self) -> Arc<dyn UserCache> {
         Arc::<RedisUserCache>::clone(&self.cache)
+    }
+
+    async fn elsewhere(&self) -> Arc<dyn UserCache> {
+        let other = self.other.get_or_init(async || {
+            let settings = patient(&self.server.url());
+            cache(settings).await.0
+        });
+        Arc::<RedisUserCache>::clone(other.await)
     }
 
     /// The server's clock is nobody's to move.
@@ -35,7 +43,31 @@ impl CacheFixture for Bench {
     }
 }
 
+#[async_trait]
+impl RelayFixture for Bench {
+    fn relay(&self) -> Arc<dyn CacheRelay> {
+        Arc::new(RedisCacheRelay::new(&self.cache))
+    }
+
+    async fn reconnect(&self) {
+        self.cut().await;
+        until(|| self.cache.is_connected()).await;
+    }
+
+    /// Nobody can see that it is a replica in between.
+    async fn renew_history(&self) -> bool {
+        let mut promotion = redis::pipe();
+        promotion.atomic();
+        promotion.cmd("REPLICAOF").arg("127.0.0.1").arg("1");
+        promotion.cmd("REPLICAOF").arg("NO").arg("ONE");
+        let promoted = promotion.exec_async(&mut self.raw.clone()).await;
+        promoted.unwrap();
+        true
+    }
+}
+
 roster_port_contracts::user_cache!(Bench::start);
+roster_port_contracts::cache_relay!(Bench::start);
 
 struct Server(RedisServer, Arc<RedisUserCache>);
 

@@ -14,6 +14,7 @@ use roster_domain::ports::{
 };
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 use roster_test_services::RedisServer;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -59,6 +60,8 @@ impl Tally {
 pub(crate) struct Bench {
     pub(crate) cache: Arc<RedisUserCache>,
     pub(crate) tally: Arc<Tally>,
+    /// The same keys by another connection, once somebody asked for it.
+    pub(crate) other: OnceCell<Arc<RedisUserCache>>,
     pub(crate) raw: MultiplexedConnection,
     pub(crate) server: RedisServer,
 }
@@ -74,6 +77,7 @@ impl Bench {
         Some(Self {
             cache,
             tally,
+            other: OnceCell::new(),
             raw,
             server,
         })
@@ -85,6 +89,13 @@ impl Bench {
         let mut command = redis::cmd(words.next().unwrap());
         command.arg(words.collect::<Vec<_>>());
         command.query_async(&mut self.raw.clone()).await.unwrap()
+    }
+
+    /// Breaks every connection but the operator's, and returns when the cache has noticed.
+    pub(crate) async fn cut(&self) {
+        let before = self.tally.of(RedisEvent::Disconnected);
+        let _: i64 = self.ask("CLIENT KILL TYPE normal SKIPME yes").await;
+        until(|| self.tally.of(RedisEvent::Disconnected) > before).await;
     }
 
     pub(crate) async fn bytes(&self) -> Option<Vec<u8>> {

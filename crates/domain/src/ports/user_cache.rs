@@ -57,6 +57,10 @@ pub trait UserCache: Send + Sync {
         invalidations: &[Invalidation],
     ) -> Result<Vec<bool>, CacheError>;
 
+    /// Takes whatever is stored for these users away: values, absences, floors and leases. Always
+    /// safe, because a lease that is gone refuses its fill.
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError>;
+
     /// Sends every push to `sink` from now on, in order with the replies of the connection that
     /// it stamps. A cache without pushes keeps the sink silent and stamps every reply
     /// [`ConnectionEpoch::UNTRACKED`].

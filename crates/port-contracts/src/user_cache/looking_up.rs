@@ -80,6 +80,7 @@ pub async fn a_batch_of_none_is_answered_with_none(fixture: &dyn CacheFixture) {
     assert_eq!(cache.fill_many(namespace, &[]).await.unwrap(), []);
     cache.release_many(&[]).await.unwrap();
     assert_eq!(cache.invalidate_many(&[]).await.unwrap(), [false; 0]);
+    cache.evict_many(&[]).await.unwrap();
 }
 
 pub async fn values_end_with_their_time(fixture: &dyn CacheFixture) {

@@ -206,6 +206,10 @@ impl UserCache for Cache {
         Ok(answers)
     }
 
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
+        self.inner.evict_many(ids).await
+    }
+
     fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
         self.inner.subscribe(sink);
     }

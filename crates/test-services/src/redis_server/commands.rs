@@ -8,11 +8,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(super) fn ask(addr: SocketAddr, words: &[&str]) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&addr, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
-    let mut command = format!("*{}\r\n", words.len());
+    write!(stream, "*{}\r\n", words.len())?;
     for word in words {
-        command += &format!("${}\r\n{word}\r\n", word.len());
+        write!(stream, "${}\r\n{word}\r\n", word.len())?;
     }
-    stream.write_all(command.as_bytes())?;
     read_reply(&mut BufReader::new(stream))
 }
 

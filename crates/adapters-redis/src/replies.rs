@@ -11,14 +11,14 @@ use crate::envelope::{self, Stored};
 use crate::observer::RedisEvent;
 
 /// Reads replies for callers of one namespace, and counts what it passes over.
-pub(super) struct Reader<'c> {
-    pub(super) connection: &'c Connection,
-    pub(super) namespace: CacheNamespace,
+pub(crate) struct Reader<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) namespace: CacheNamespace,
 }
 
 impl Reader<'_> {
     /// The reply to a `GET`.
-    pub(super) fn look_up(&self, id: UserId, reply: Value) -> Result<CacheLookup, CacheError> {
+    pub(crate) fn look_up(&self, id: UserId, reply: Value) -> Result<CacheLookup, CacheError> {
         match reply {
             Value::Nil => Ok(floor(UserVersion::NONE)),
             Value::BulkString(bytes) => Ok(self.stored(id, &bytes)),
@@ -34,7 +34,7 @@ impl Reader<'_> {
     }
 
     /// The reply of the script that acquires.
-    pub(super) fn acquired(&self, id: UserId, reply: Value) -> Result<Acquired, CacheError> {
+    pub(crate) fn acquired(&self, id: UserId, reply: Value) -> Result<Acquired, CacheError> {
         let told = match reply {
             Value::Array(mut stored) => {
                 return match stored.pop() {
@@ -96,6 +96,27 @@ impl Reader<'_> {
     }
 }
 
+/// Puts replies beside what was asked, in order.
+pub(crate) fn answer<Q, A>(
+    asked: &[Q],
+    replies: Vec<Value>,
+    read: impl Fn(&Q, Value) -> Result<A, CacheError>,
+) -> Result<Vec<A>, CacheError> {
+    if asked.len() != replies.len() {
+        return Err(unexpected("batch"));
+    }
+    asked
+        .iter()
+        .zip(replies)
+        .map(|(asked, reply)| read(asked, reply))
+        .collect()
+}
+
+/// What the server takes for a duration: at least 1.
+pub(crate) fn millis(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}
+
 /// Nothing to name as unusable.
 fn floor(floor: UserVersion) -> CacheLookup {
     CacheLookup::Floor {
@@ -105,7 +126,7 @@ fn floor(floor: UserVersion) -> CacheLookup {
 }
 
 /// A reply of another form than the command has; without the reply, which may hold a user.
-pub(super) fn unexpected(command: &'static str) -> CacheError {
+pub(crate) fn unexpected(command: &'static str) -> CacheError {
     CacheError::Unavailable(Box::new(RedisError::from((
         ErrorKind::UnexpectedReturnType,
         "the reply has another form than the command's",
