@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Outcome};
-use crate::{boundaries, deny, docs_check, openapi, sqlx_data, tidy, workspace};
+use crate::{boundaries, deny, docs_check, model, openapi, sqlx_data, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -19,7 +19,7 @@ struct Step {
 }
 
 /// The quick ones first; those that share a build stand together.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "fmt",
         run: || run_command(&mut cargo(["fmt", "--all", "--", "--check"])),
@@ -55,6 +55,10 @@ const STEPS: [Step; 9] = [
     Step {
         name: "openapi",
         run: openapi,
+    },
+    Step {
+        name: "model",
+        run: model::run_quick,
     },
 ];
 

@@ -14,6 +14,7 @@ mod ci;
 mod deny;
 mod dev;
 mod docs_check;
+mod model;
 mod openapi;
 mod services;
 mod sqlx_data;
@@ -51,6 +52,8 @@ enum Task {
     Deny,
     /// Run the service on a private PostgreSQL and Redis, seeded; Ctrl-C ends everything
     Dev(dev::Args),
+    /// Search the model of the cache protocol for violations
+    Model(model::Args),
     /// Write docs/openapi.json from the code
     Openapi(openapi::Args),
     /// Write the offline data of the SQL queries from private databases
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::DocsCheck => docs_check::run(),
         Task::Deny => deny::run(),
         Task::Dev(args) => dev::run(&args),
+        Task::Model(args) => model::run(&args),
         Task::Openapi(args) => openapi::run(&args),
         Task::Sqlx(args) => sqlx_data::run(&args),
         Task::Acceptance(args) => acceptance::run(&args),

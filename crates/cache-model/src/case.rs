@@ -1,0 +1,47 @@
+//! What is searched, and what has to come of it.
+use crate::fill::Fill;
+use crate::search::{Found, search};
+
+/// One design or one switch, and the verdict that it has to get.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) expected: Verdict,
+    /// Too large for every day.
+    pub(crate) full: bool,
+    pub(crate) subject: Subject,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Every state was seen, and all are in order.
+    Clean,
+    /// The property that is broken.
+    Violates(&'static str),
+    /// The search was cut off, or it met what it should not.
+    Unknown,
+}
+
+pub(crate) enum Subject {
+    Fill(Fill),
+}
+
+impl Case {
+    /// More states than this are a mistake in the bounds, and would fill the memory.
+    const MOST: usize = 400_000_000;
+
+    pub(crate) fn run(&self) -> Found {
+        match &self.subject {
+            Subject::Fill(fill) => search(fill, Self::MOST),
+        }
+    }
+}
+
+impl Found {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match &self.violation {
+            Some(violation) => Verdict::Violates(violation.property),
+            None if self.exhausted => Verdict::Clean,
+            None => Verdict::Unknown,
+        }
+    }
+}
