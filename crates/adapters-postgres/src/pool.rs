@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use roster_domain::ports::BoxError;
@@ -58,10 +59,16 @@ impl fmt::Debug for PostgresSettings {
 #[error("the PostgreSQL URL is not valid")]
 pub struct InvalidSettings(#[source] BoxError);
 
+/// How long a connection may take to be made. More than a statement waits for one: an attempt
+/// that ended with its statement's patience would be begun anew by the next, and on a busy
+/// machine none would ever come to its end.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
 /// Connections to one database. Clones share them.
 #[derive(Clone, Debug)]
 pub struct PostgresPool {
     connections: PgPool,
+    acquire_timeout: Duration,
     budget: Arc<RetryBudget>,
 }
 
@@ -74,7 +81,7 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         .options([("statement_timeout", timeout)]);
     let connections = PgPoolOptions::new()
         .max_connections(settings.max_connections)
-        .acquire_timeout(settings.acquire_timeout)
+        .acquire_timeout(settings.acquire_timeout.max(CONNECT_LIMIT))
         .test_before_acquire(false)
         .before_acquire(|connection, usage| {
             Box::pin(async move {
@@ -87,6 +94,7 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         .connect_lazy_with(options);
     Ok(PostgresPool {
         connections,
+        acquire_timeout: settings.acquire_timeout,
         budget: Arc::new(RetryBudget::default()),
     })
 }
@@ -114,8 +122,19 @@ impl PostgresPool {
         self.connections.num_idle()
     }
 
+    /// A connection, within the limit. What is begun for a caller who gives up goes on by
+    /// itself, and is there for the next one.
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.connections.acquire().await
+        let mut acquiring = Box::pin(self.connections.acquire());
+        // One that is idle costs no task.
+        if let Poll::Ready(acquired) = futures::poll!(&mut acquiring) {
+            return acquired;
+        }
+        match tokio::time::timeout(self.acquire_timeout, tokio::spawn(acquiring)).await {
+            Ok(Ok(acquired)) => acquired,
+            Ok(Err(_)) => Err(sqlx::Error::WorkerCrashed),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
     }
 
     /// A connection that has just answered. What broke one connection has often broken all,
