@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
-use roster_domain::Timestamp;
-use roster_domain::ports::{CacheNamespace, ChangeLog, StoreError};
+use roster_domain::ports::{
+    CacheNamespace, ChangeLog, Incarnation, Invalidation, PendingChanges, StoreError,
+};
 
 use crate::MemoryStore;
 use crate::store::count;
@@ -24,10 +27,57 @@ impl ChangeLog for MemoryChangeLog {
         Ok(self.store.with(|state| state.namespace))
     }
 
-    async fn purge_before(&self, cutoff: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn raise_epoch(&self, from: u128, to: u128) -> Result<CacheNamespace, StoreError> {
         Ok(self.store.with(|state| {
-            let rows = state.changes.iter().filter(|(_, at)| **at < cutoff);
-            let mut old: Vec<_> = rows.map(|(key, at)| (*at, *key)).collect();
+            if state.namespace.epoch == from {
+                state.namespace.epoch = to;
+            }
+            state.namespace
+        }))
+    }
+
+    async fn pending(
+        &self,
+        incarnation: &Incarnation,
+        limit: u32,
+    ) -> Result<PendingChanges, StoreError> {
+        Ok(self.store.with(|state| {
+            let changes = state.changes.iter();
+            let pending = changes.filter(|(_, row)| row.applied_to.as_ref() != Some(incarnation));
+            PendingChanges {
+                changes: pending
+                    .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                    .map(|((id, version), _)| Invalidation {
+                        id: *id,
+                        floor: *version,
+                    })
+                    .collect(),
+                at: state.now,
+                namespace: state.namespace,
+            }
+        }))
+    }
+
+    async fn acknowledge(
+        &self,
+        incarnation: &Incarnation,
+        changes: &[Invalidation],
+    ) -> Result<(), StoreError> {
+        self.store.with(|state| {
+            for change in changes {
+                if let Some(row) = state.changes.get_mut(&(change.id, change.floor)) {
+                    row.applied_to = Some(incarnation.clone());
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn purge_older_than(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.store.with(|state| {
+            let cutoff = state.now.minus(age);
+            let rows = state.changes.iter().filter(|(_, row)| row.at < cutoff);
+            let mut old: Vec<_> = rows.map(|(key, row)| (row.at, *key)).collect();
             old.sort_unstable();
             old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             count(old.iter().filter_map(|(_, key)| state.changes.remove(key)))

@@ -1,16 +1,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use roster_domain::ports::{CacheNamespace, WriteError};
+use roster_domain::ports::{CacheNamespace, Clock, Incarnation, WriteError};
 use roster_domain::{
     Activity, ActivityId, Email, NewUser, Notification, NotificationId, Timestamp, User, UserId,
     UserVersion,
 };
 
 /// A database in memory; its clones are the same database.
-#[derive(Clone, Debug)]
+///
+/// It has a clock of its own, as a server has: every call is a transaction and takes a
+/// microsecond, and nothing else moves it unless it is given a [`Clock`] to follow.
+#[derive(Clone)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl MemoryStore {
@@ -26,12 +32,24 @@ impl MemoryStore {
     pub fn with_namespace(namespace: CacheNamespace) -> Self {
         Self {
             state: Arc::new(Mutex::new(State {
+                now: Timestamp::UNIX_EPOCH,
                 namespace,
                 rows: BTreeMap::new(),
                 claims: HashMap::new(),
                 purged: HashSet::new(),
                 changes: BTreeMap::new(),
             })),
+            clock: None,
+        }
+    }
+
+    /// The same database, whose own clock goes on with the wall of this one. Where that steps
+    /// back it stands still.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
         }
     }
 
@@ -39,7 +57,18 @@ impl MemoryStore {
     /// is never held over an await; one lock makes every call serialisable.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = state.now.plus(Duration::from_micros(1));
+        let shown = self.clock.as_ref().map(|clock| clock.now());
+        state.now = shown.map_or(next, |shown| shown.max(next));
         work(&mut state)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,13 +81,23 @@ impl Default for MemoryStore {
 /// What the database holds.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
+    /// The database's clock: when the transaction began.
+    pub(crate) now: Timestamp,
     pub(crate) namespace: CacheNamespace,
     pub(crate) rows: BTreeMap<UserId, Row>,
     /// Who has a normalised address; deleted users keep theirs.
     claims: HashMap<String, UserId>,
     purged: HashSet<UserId>,
     /// The change log, by its key.
-    pub(crate) changes: BTreeMap<(UserId, UserVersion), Timestamp>,
+    pub(crate) changes: BTreeMap<(UserId, UserVersion), Change>,
+}
+
+/// A row of the change log.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) at: Timestamp,
+    /// Who acknowledged it last.
+    pub(crate) applied_to: Option<Incarnation>,
 }
 
 /// A user that was not purged, with the feeds.
@@ -150,8 +189,9 @@ impl State {
         next.updated_at = at;
         self.claims.remove(row.user.email.normalized());
         self.claims.insert(next.email.normalized().into(), id);
-        self.changes.insert((id, next.version), at);
+        let version = next.version;
         row.user = next;
+        self.log(id, version);
         Ok(true)
     }
 
@@ -161,18 +201,28 @@ impl State {
         row.deleted = deleted;
         row.user.version = row.user.version.next();
         row.user.updated_at = at;
-        self.changes.insert((id, row.user.version), at);
-        Some(row.user.clone())
+        let user = row.user.clone();
+        self.log(id, user.version);
+        Some(user)
     }
 
     /// Erases a user; the id stays taken.
-    pub(crate) fn erase(&mut self, id: UserId, at: Timestamp) -> Option<UserVersion> {
+    pub(crate) fn erase(&mut self, id: UserId) -> Option<UserVersion> {
         let row = self.rows.remove(&id)?;
         self.claims.remove(row.user.email.normalized());
         self.purged.insert(id);
         let version = row.user.version.next();
-        self.changes.insert((id, version), at);
+        self.log(id, version);
         Some(version)
+    }
+
+    /// Leaves a row of the change log, of this transaction's time.
+    pub(crate) fn log(&mut self, id: UserId, version: UserVersion) {
+        let change = Change {
+            at: self.now,
+            applied_to: None,
+        };
+        self.changes.insert((id, version), change);
     }
 }
 

@@ -111,7 +111,7 @@ fn import_row(
             Some(stored) if row.id_given => &stored.user,
             _ if state.knows(new.id) => return RowResult::IdTaken,
             _ if owner.is_some() => return RowResult::EmailTaken,
-            _ => return create(state, row, at),
+            _ => return create(state, row),
         },
     };
     let id = stored.id;
@@ -137,10 +137,10 @@ fn import_row(
     }
 }
 
-fn create(state: &mut State, row: &ImportRow, at: Timestamp) -> RowResult {
+fn create(state: &mut State, row: &ImportRow) -> RowResult {
     match state.add(&row.user) {
         Ok(user) => {
-            state.changes.insert((user.id, user.version), at);
+            state.log(user.id, user.version);
             RowResult::Created(user.id)
         }
         Err(WriteError::IdTaken) => RowResult::IdTaken,

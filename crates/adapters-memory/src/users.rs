@@ -64,9 +64,7 @@ impl UserRepository for MemoryUsers {
     async fn insert(&self, user: &NewUser) -> Result<User, WriteError> {
         self.store.with(|state| {
             let stored = state.add(user)?;
-            state
-                .changes
-                .insert((stored.id, stored.version), stored.created_at);
+            state.log(stored.id, stored.version);
             Ok(stored)
         })
     }
@@ -157,14 +155,14 @@ impl UserRepository for MemoryUsers {
         &self,
         id: UserId,
         expected: Option<UserVersion>,
-        at: Timestamp,
+        _at: Timestamp,
     ) -> Result<Option<UserVersion>, WriteError> {
         self.store.with(|state| {
             let Some(row) = state.rows.get(&id) else {
                 return Ok(None);
             };
             check(expected, row)?;
-            Ok(state.erase(id, at))
+            Ok(state.erase(id))
         })
     }
 }

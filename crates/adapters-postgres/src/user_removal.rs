@@ -31,10 +31,10 @@ pub(crate) async fn soft_delete(
                FROM target t
                WHERE u.id = $1 AND u.id = t.id AND t.deleted_at IS NULL
                  AND ($2::bigint IS NULL OR t.version = $2)
-               RETURNING u.id, u.version, u.updated_at
+               RETURNING u.id, u.version
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, updated_at, NULL FROM changed
+               SELECT id, version, now(), NULL FROM changed
            )
            SELECT t.deleted_at IS NOT NULL AS "was_deleted!", t.version AS "version!",
                   c.version AS "version_after?"
@@ -104,7 +104,7 @@ pub(crate) async fn restore(
                RETURNING u.id, u.version, u.updated_at
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, updated_at, NULL FROM changed
+               SELECT id, version, now(), NULL FROM changed
            )
            SELECT t.deleted_at IS NOT NULL AS "was_deleted!", c.id IS NOT NULL AS "changed!",
                   t.id AS "id!", t.email AS "email!", t.name AS "name!",
@@ -137,7 +137,6 @@ pub(crate) async fn purge(
     connection: &mut PgConnection,
     id: UserId,
     expected: Option<UserVersion>,
-    at: Timestamp,
 ) -> sqlx::Result<Purge> {
     let mut transaction = connection.begin().await?;
     let Some(user) = lock_user(&mut transaction, id).await? else {
@@ -158,8 +157,8 @@ pub(crate) async fn purge(
     if released == 0 {
         delete_claims_by_owner(&mut transaction, id).await?;
     }
-    let version = delete_user(&mut transaction, id, at).await?;
-    keep_first_version(&mut transaction, id, at).await?;
+    let version = delete_user(&mut transaction, id).await?;
+    keep_first_version(&mut transaction, id).await?;
     transaction.commit().await?;
     Ok(Purge::Done(version))
 }
@@ -242,11 +241,7 @@ async fn delete_claims_by_owner(connection: &mut PgConnection, id: UserId) -> sq
     Ok(())
 }
 
-async fn delete_user(
-    connection: &mut PgConnection,
-    id: UserId,
-    at: Timestamp,
-) -> sqlx::Result<i64> {
+async fn delete_user(connection: &mut PgConnection, id: UserId) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"WITH gone AS (
                DELETE FROM users WHERE id = $1 RETURNING id, version + 1 AS version
@@ -254,11 +249,10 @@ async fn delete_user(
                INSERT INTO purged_users (id, version) SELECT id, version FROM gone
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, $2::timestamptz, NULL FROM gone
+               SELECT id, version, now(), NULL FROM gone
            )
            SELECT version AS "version!" FROM gone"#,
-        id.get(),
-        Moment(at)
+        id.get()
     )
     .fetch_one(connection)
     .await
@@ -266,18 +260,13 @@ async fn delete_user(
 
 /// Makes an insert of this id that began before the purge committed fail on the log's key: it
 /// does not see the row of `purged_users`. Invalidating an old version does nothing.
-async fn keep_first_version(
-    connection: &mut PgConnection,
-    id: UserId,
-    at: Timestamp,
-) -> sqlx::Result<()> {
+async fn keep_first_version(connection: &mut PgConnection, id: UserId) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-         VALUES ($1, $2, $3, NULL)
+         VALUES ($1, $2, now(), NULL)
          ON CONFLICT (user_id, version) DO NOTHING",
         id.get(),
-        version_parameter(UserVersion::FIRST),
-        Moment(at)
+        version_parameter(UserVersion::FIRST)
     )
     .execute(connection)
     .await?;

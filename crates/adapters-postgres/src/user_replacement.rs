@@ -55,7 +55,7 @@ pub(crate) async fn keep_claim(
                          u.version, u.created_at, u.updated_at
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, updated_at, NULL FROM changed
+               SELECT id, version, now(), NULL FROM changed
            )
            SELECT id AS "id!", email AS "email!", name AS "name!", is_active AS "is_active!",
                   locale, avatar_url, metadata AS "metadata!", version AS "version!",
@@ -113,7 +113,7 @@ pub(crate) async fn move_claim(
                SELECT $11::text, id FROM changed
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, updated_at, NULL FROM changed
+               SELECT id, version, now(), NULL FROM changed
            )
            SELECT id AS "id!", email AS "email!", name AS "name!", is_active AS "is_active!",
                   locale, avatar_url, metadata AS "metadata!", version AS "version!",

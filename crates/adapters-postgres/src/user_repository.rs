@@ -201,10 +201,10 @@ impl UserRepository for PostgresUsers {
         &self,
         id: UserId,
         expected: Option<UserVersion>,
-        at: Timestamp,
+        _at: Timestamp,
     ) -> Result<Option<UserVersion>, WriteError> {
         let purge = run!(self.pool, Write, connection => {
-            user_removal::purge(connection, id, expected, at)
+            user_removal::purge(connection, id, expected)
         })
         .map_err(write_error)?;
         match purge {

@@ -136,7 +136,7 @@ async fn import(
     };
     let Plan { results, changes } = Plan::new(known, rows, on_conflict, at);
     if let Some(changes) = changes {
-        import_statements::store(&mut transaction, &changes, at).await?;
+        import_statements::store(&mut transaction, &changes).await?;
         transaction.commit().await?;
     }
     Ok(Imported::Done(results))

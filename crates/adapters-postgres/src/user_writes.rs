@@ -22,7 +22,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sql
              SELECT $1::uuid, $2::text, $3::text, $4::boolean, $5::text, $6::text, $7::text,
                     $8::bigint, $9::timestamptz, $9::timestamptz, NULL
              WHERE NOT EXISTS (SELECT 1 FROM purged_users WHERE id = $1)
-             RETURNING id, version, created_at
+             RETURNING id, version
          ), claimed AS (
              INSERT INTO user_emails (email, user_id)
              SELECT $10::text, id FROM inserted
@@ -32,7 +32,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sql
              SELECT id, 0, 0, 0, NULL FROM inserted
          )
          INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-         SELECT id, version, created_at, NULL FROM inserted",
+         SELECT id, version, now(), NULL FROM inserted",
         user.id.get(),
         user.email.as_str(),
         user.name.as_str(),
@@ -125,7 +125,7 @@ pub(crate) async fn patch(
                          u.version, u.created_at, u.updated_at
            ), logged AS (
                INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-               SELECT id, version, updated_at, NULL FROM changed
+               SELECT id, version, now(), NULL FROM changed
            )
            SELECT id AS "id!", email AS "email!", name AS "name!", is_active AS "is_active!",
                   locale, avatar_url, metadata AS "metadata!", version AS "version!",

@@ -55,4 +55,30 @@ pub enum CacheEvent {
     InvalidationFailed,
     /// The store answered with a row below the floor of the lease.
     StaleSource,
+    /// A cached answer said that nothing shows how old it is.
+    Unproven,
+    /// The watermark was read: how far it was behind the shared cache's time; `None` when it
+    /// proves nothing just now.
+    Probed {
+        /// By the shared cache's clock.
+        behind: Option<Duration>,
+    },
+    /// This process's relay delivered everything that was pending.
+    Relayed {
+        /// How many changes that were.
+        changes: usize,
+    },
+    /// A round of the relay ended early.
+    RelayFailed,
+    /// The relay replaced the cache epoch, so that every value is loaded anew.
+    EpochRaised,
+    /// The relay met another life of the shared cache than before: a restart or a failover.
+    IncarnationSeen,
+    /// The auditor compared the tiers of a key that changed.
+    Audited {
+        /// How long after the change.
+        after: Duration,
+        /// Whether each tier held the row or nothing.
+        agrees: bool,
+    },
 }

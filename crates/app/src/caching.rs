@@ -2,9 +2,12 @@
 //!
 //! `reader` is the way of a read: the near cache, then one load per user and process
 //! (`flights`), which the `loader` runs: through the leases of the shared cache (`lease_flow`)
-//! or straight from the store. `invalidator` is the way of a write.
+//! or straight from the store. `invalidator` is the way of a write, `relay` the way of every
+//! write's invalidation whatever became of the writer, and `watermark` shows how far it got.
 
 mod policy;
+
+mod cached_users;
 
 mod reader;
 
@@ -17,14 +20,27 @@ mod namespace;
 mod invalidator;
 mod pending_floors;
 
-mod breaker;
 mod near_cache;
+mod tracking;
+
+mod breaker;
+
+mod relay;
+mod watermark;
+
+mod auditor;
+mod tally;
 
 mod change_log_keeper;
+mod upkeep;
 
+mod inspection;
+
+pub(crate) use cached_users::CachedUsers;
 pub use change_log_keeper::ChangeLogKeeper;
+pub use inspection::{CacheOverview, CachedKey, Held, L1Overview, SharedOverview};
 pub use policy::{CachePolicy, Caches, SharedCache};
-pub(crate) use reader::CachedUsers;
+pub use upkeep::CacheUpkeep;
 
 #[cfg(test)]
 mod test_users;

@@ -19,7 +19,10 @@ mod runtime;
 pub use activity::{ActivityDraft, ActivityService, Appended};
 pub use answer::{Answer, ForwardReason, Freshness, ReadTrace, StalenessBound, TierStatus};
 pub use cache_event::{CacheEvent, CacheObserver, Tier};
-pub use caching::{CachePolicy, Caches, ChangeLogKeeper, SharedCache};
+pub use caching::{
+    CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches, ChangeLogKeeper, Held, L1Overview,
+    SharedCache, SharedOverview,
+};
 pub use dashboard::{
     Dashboard, DashboardPolicy, DashboardRequest, DashboardService, Section, SectionFailure,
 };

@@ -26,7 +26,7 @@ pub use activity_repository::ActivityRepository;
 pub use cache_relay::{
     CacheMoment, CacheRelay, Incarnation, Probe, RelayClaim, RelayRound, RoundStart, Watermark,
 };
-pub use change_log::{CacheNamespace, ChangeLog};
+pub use change_log::{CacheNamespace, ChangeLog, PendingChanges};
 pub use clock::Clock;
 pub use error::{BoxError, CacheError, StoreError, WriteError};
 pub use id_source::IdSource;

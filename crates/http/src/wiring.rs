@@ -20,6 +20,8 @@ use roster_domain::ports::{
     ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
 };
 
+use tokio::task::JoinHandle;
+
 pub use error::StartError;
 pub use migration::{Migrated, migrate};
 pub use transfer::{OpenTransfer, open_transfer};
@@ -37,6 +39,8 @@ pub struct Assembled {
     /// Where users are kept, for people: no password in it.
     pub description: String,
     store: OpenStore,
+    /// What goes on beside the requests where there is a shared cache.
+    upkeep: Option<JoinHandle<()>>,
 }
 
 /// What has to be closed at the end.
@@ -77,8 +81,11 @@ pub async fn assemble(
         }
     };
     let description = store.description();
+    let services = Arc::new(services(ports, settings, runtime, metrics));
+    let upkeep = services.users.upkeep();
     Ok(Assembled {
-        services: Arc::new(services(ports, settings, runtime, metrics)),
+        upkeep: upkeep.map(|upkeep| tokio::spawn(upkeep.run())),
+        services,
         description,
         store,
     })
@@ -95,6 +102,9 @@ impl Assembled {
 
     /// Ends background work and closes the store, after what is under way.
     pub async fn close(self) {
+        if let Some(upkeep) = self.upkeep {
+            upkeep.abort();
+        }
         match self.store {
             OpenStore::Embedded(store) => store.close().await,
             OpenStore::Distributed(store) => store.close().await,

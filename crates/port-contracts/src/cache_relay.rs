@@ -76,9 +76,9 @@ const A_WHILE: Duration = Duration::from_millis(30);
 const EPOCH: u128 = 0x1f1e_1d1c_1b1a_1918_1716_1514_1312_1110;
 
 /// A wish of the holder with this number.
-fn claim(holder: u8, hold_for: Duration) -> Option<RelayClaim> {
+fn claim(holder: u8, hold_for: Duration) -> RelayClaim {
     let holder = LeaseToken([holder; 16]);
-    Some(RelayClaim { holder, hold_for })
+    RelayClaim { holder, hold_for }
 }
 
 /// Begins a round for the database of the cases, by nobody's claim.
@@ -93,8 +93,8 @@ async fn begin_for(fixture: &dyn RelayFixture, database: u128) -> Box<dyn RelayR
 }
 
 /// Whether a round begins with this claim.
-async fn begins(fixture: &dyn RelayFixture, claim: Option<RelayClaim>) -> bool {
-    let database = fixture.namespace().database;
+async fn begins(fixture: &dyn RelayFixture, claim: impl Into<Option<RelayClaim>>) -> bool {
+    let (database, claim) = (fixture.namespace().database, claim.into());
     let round = fixture.relay().begin_round(database, claim).await;
     round.unwrap().is_some()
 }

@@ -128,6 +128,7 @@ macro_rules! __user_repository_cases {
                 of_concurrent_inserts_of_one_address_one_is_stored,
                 of_concurrent_inserts_of_one_id_one_is_stored,
                 concurrent_patches_leave_no_gap_between_versions,
+                racing_patches_to_and_fro_answer_what_they_wrote,
                 of_concurrent_patches_of_one_version_one_is_stored,
                 of_concurrent_moves_to_one_address_one_is_stored,
                 of_concurrent_deletions_one_is_stored;

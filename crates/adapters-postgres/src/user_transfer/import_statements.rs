@@ -1,7 +1,7 @@
 //! The statements of an import, each for the whole batch.
 
 use crate::moment::Moment;
-use roster_domain::{Timestamp, User};
+use roster_domain::User;
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
@@ -95,16 +95,12 @@ pub(super) async fn purged(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx:
 
 /// Writes the batch. Claims are given back before they are taken: one statement cannot delete
 /// a key and insert it again.
-pub(super) async fn store(
-    connection: &mut PgConnection,
-    changes: &Changes,
-    at: Timestamp,
-) -> sqlx::Result<()> {
+pub(super) async fn store(connection: &mut PgConnection, changes: &Changes) -> sqlx::Result<()> {
     insert_users(connection, &Columns::of(&changes.created)).await?;
     update_users(connection, &Columns::of(&changes.updated)).await?;
     release_claims(connection, changes).await?;
     take_claims(connection, changes).await?;
-    log(connection, changes, at).await
+    log(connection, changes).await
 }
 
 /// Users as the columns of one statement.
@@ -240,9 +236,7 @@ async fn take_claims(connection: &mut PgConnection, changes: &Changes) -> sqlx::
     Ok(())
 }
 
-/// At the time of the import: an imported `created_at` may be years old, and rows of the log
-/// are purged by their age.
-async fn log(connection: &mut PgConnection, changes: &Changes, at: Timestamp) -> sqlx::Result<()> {
+async fn log(connection: &mut PgConnection, changes: &Changes) -> sqlx::Result<()> {
     let ids: Vec<_> = changes.log.iter().map(|(id, _)| *id).collect();
     let versions: Vec<_> = changes
         .log
@@ -251,11 +245,10 @@ async fn log(connection: &mut PgConnection, changes: &Changes, at: Timestamp) ->
         .collect();
     sqlx::query!(
         "INSERT INTO user_changes (user_id, version, changed_at, applied_to)
-         SELECT user_id, version, $3::timestamptz, NULL
+         SELECT user_id, version, now(), NULL
          FROM UNNEST($1::uuid[], $2::bigint[]) AS n (user_id, version)",
         &ids,
-        &versions,
-        Moment(at)
+        &versions
     )
     .execute(connection)
     .await?;

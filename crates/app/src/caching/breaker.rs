@@ -191,6 +191,10 @@ impl UserCache for Breaker {
         self.call(self.inner.invalidate_many(invalidations)).await
     }
 
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
+        self.call(self.inner.evict_many(ids)).await
+    }
+
     fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
         self.inner.subscribe(sink);
     }

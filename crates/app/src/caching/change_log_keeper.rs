@@ -44,10 +44,12 @@ impl ChangeLogKeeper {
 
     /// Deletes all rows older than the retention and answers how many.
     pub async fn purge(&self) -> Result<u64, StoreError> {
-        let cutoff = self.runtime.clock.now().minus(self.retention);
         let mut purged = 0;
         loop {
-            let rows = self.change_log.purge_before(cutoff, Self::BATCH).await?;
+            let rows = self
+                .change_log
+                .purge_older_than(self.retention, Self::BATCH)
+                .await?;
             purged += rows;
             if rows < u64::from(Self::BATCH) {
                 return Ok(purged);

@@ -9,6 +9,7 @@ use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::watch;
 
 use super::near_cache::Ticket;
+use super::watermark::Proof;
 use crate::ReadTrace;
 
 /// The loads under way in this process: at most one per user and kind.
@@ -24,8 +25,8 @@ type FlightKey = (UserId, bool);
 #[derive(Clone)]
 struct Flight {
     number: u64,
-    /// The invalidations that it started after.
-    generation: u64,
+    /// The writes of this process that it started after.
+    writes: u64,
     reading: Arc<AtomicBool>,
     outcome: watch::Receiver<Option<LoadResult>>,
 }
@@ -42,6 +43,8 @@ pub(super) struct Loaded {
     pub(super) trace: ReadTrace,
     /// When the store was asked, on the monotonic clock; `None` when a cache answered.
     pub(super) read_at: Option<Duration>,
+    /// What shows how old a cache's answer is; taken before the cache was asked.
+    pub(super) proof: Option<Proof>,
     /// False when somebody invalidated the user while it was read.
     pub(super) current: bool,
 }
@@ -70,8 +73,8 @@ pub(super) struct Seat {
 }
 
 impl Flights {
-    /// Joins the load of a user, or starts one. A load that began before the latest
-    /// invalidation is not joined, and neither is a forced read that has asked the store.
+    /// Joins the load of a user, or starts one. A load that began before this process's latest
+    /// write is not joined, and neither is a forced read that has asked the store.
     pub(super) fn board(
         self: &Arc<Self>,
         id: UserId,
@@ -84,7 +87,7 @@ impl Flights {
         if let Entry::Occupied(found) = &slot {
             let flight = found.get();
             let before_read = !flight.reading.load(Ordering::Acquire);
-            if flight.generation == ticket.generation() && (before_read || !strong) {
+            if flight.writes == ticket.writes() && (before_read || !strong) {
                 let outcome = flight.outcome.clone();
                 return (
                     Seat {
@@ -99,10 +102,10 @@ impl Flights {
         let (sender, outcome) = watch::channel(None);
         let reading = Arc::new(AtomicBool::new(false));
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let generation = ticket.generation();
+        let writes = ticket.writes();
         slot.insert_entry(Flight {
             number,
-            generation,
+            writes,
             reading: Arc::clone(&reading),
             outcome: outcome.clone(),
         });

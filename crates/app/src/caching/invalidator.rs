@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use roster_domain::ports::{Invalidation, UserCache};
 use roster_domain::{UserId, UserVersion};
+use tokio::sync::Notify;
 
+use super::auditor::Auditor;
 use super::near_cache::NearCache;
 use super::pending_floors::PendingFloors;
 use crate::{CacheEvent, CacheObserver, Runtime};
@@ -15,6 +17,12 @@ pub(crate) struct Invalidator {
     pub(super) shared: Option<Arc<dyn UserCache>>,
     pub(super) pending: Arc<PendingFloors>,
     pub(super) limit: Duration,
+    /// How long the change log knows of a write.
+    pub(super) retention: Duration,
+    /// Wakes this process's relay.
+    pub(super) bell: Arc<Notify>,
+    /// `None` without a shared cache.
+    pub(super) auditor: Option<Arc<Auditor>>,
     pub(super) observer: Arc<dyn CacheObserver>,
     pub(super) runtime: Runtime,
     /// Whether a task is delivering what failed.
@@ -33,15 +41,24 @@ impl Invalidator {
     /// the cache answers.
     pub(crate) async fn invalidate(self: &Arc<Self>, id: UserId, floor: UserVersion) {
         let invalidation = Invalidation { id, floor };
-        if self.shared.is_some() && !self.pending.raise(invalidation) {
-            tracing::error!(user.id = %id, "too many invalidations are pending; this one is not kept for later");
+        let needless_at = self
+            .runtime
+            .clock
+            .monotonic()
+            .saturating_add(self.retention);
+        if self.shared.is_some() && !self.pending.raise(invalidation, needless_at) {
+            tracing::error!(user.id = %id, "too many invalidations are pending; this one is left to the relay");
         }
         self.near.invalidate(id);
+        if let Some(auditor) = &self.auditor {
+            auditor.note(id);
+        }
         let Some(shared) = self.shared.clone() else {
             return;
         };
         if !self.deliver(&*shared, &[invalidation]).await {
             self.observer.observe(CacheEvent::InvalidationFailed);
+            self.bell.notify_one();
             self.redeliver(shared);
         }
     }
@@ -60,6 +77,9 @@ impl Invalidator {
             return false;
         }
         for invalidation in invalidations {
+            // A value that was asked for before is not kept after the floor is gone. The push
+            // that says the same comes only after this reply.
+            self.near.invalidate(invalidation.id);
             self.pending.acknowledge(*invalidation);
         }
         true

@@ -1,42 +1,54 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::select_all;
 use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheLookup, CacheNamespace, FillOutcome, FillRequest, Filling,
-    Invalidation, Lease, LeaseToken, SeenBytes, UserCache,
+    AcquireRequest, Acquired, CacheLookup, CacheNamespace, ConnectionEpoch, Lease, LeaseToken,
+    SeenBytes, Stamped, UserCache,
 };
-use roster_domain::{User, UserId, UserVersion};
+use roster_domain::{Timestamp, User, UserId};
 
 use super::flights::{Lead, Loaded};
-use super::loader::{Loader, Rows};
+use super::loader::Loader;
 use super::namespace::Namespace;
+use super::near_cache::{Kept, NearCache, Ticket};
 use super::pending_floors::PendingFloors;
+use super::watermark::{Proof, Proofs};
 use crate::{CacheEvent, ForwardReason, ReadTrace, TierStatus};
+
+mod filling;
+mod forced;
+
+use filling::Granted;
+use forced::Stored;
 
 /// Loads through the shared cache: what it holds, else the right to load, else a short wait
 /// for whoever has that right, else the store without filling.
+///
+/// What the cache answers is also kept in this process, when the tracked connection brought it
+/// and nothing was invalidated since it was asked.
 pub(super) struct LeaseFlow {
     pub(super) cache: Arc<dyn UserCache>,
     pub(super) namespace: Arc<Namespace>,
+    pub(super) near: Arc<NearCache>,
     pub(super) pending: Arc<PendingFloors>,
+    pub(super) proofs: Arc<Proofs>,
 }
 
 /// A load that the cache has not answered yet.
 struct Open {
     lead: Lead,
+    /// Taken before the cache was asked last.
+    ticket: Ticket,
+    /// The same.
+    proof: Option<Proof>,
     /// The bytes that are stored and cannot be used.
     unusable: Option<SeenBytes>,
+    /// The value that they are, where it is merely below what this caller asks for.
+    fallback: Option<(Arc<User>, Timestamp)>,
     reason: ForwardReason,
     /// Since when it waits for the lease of another, on the monotonic clock.
     waiting_since: Option<Duration>,
-}
-
-/// A load whose lease is held.
-struct Granted {
-    open: Open,
-    lease: Lease,
-    floor: UserVersion,
 }
 
 /// The loads of one batch by what happens to them next.
@@ -52,36 +64,39 @@ struct Sorted {
     compare: Vec<(Lead, Stored)>,
 }
 
-/// What a forced read found in the cache.
-#[derive(Clone, Copy)]
-enum Stored {
-    Version(UserVersion),
-    Absence,
-}
-
 impl LeaseFlow {
-    /// When a waiting read looks again, counted from the first look.
+    /// When a waiting read looks again where nothing is pushed, counted from the first look.
     const POLLS_MS: [u64; 6] = [2, 5, 10, 20, 35, 50];
     /// How often a value that turns up and cannot be used is passed over.
     const ACQUIRES: usize = 3;
 
     /// Loads users and ends every lead.
     pub(super) async fn run(&self, loader: &Loader, leads: Vec<Lead>) {
-        let Some(namespace) = self.namespace.current().await else {
-            return loader.read_unfilled(bypassed(leads)).await;
-        };
         let mut open: Vec<Open> = leads
             .into_iter()
             .map(|lead| Open {
+                ticket: lead.ticket,
                 lead,
+                proof: None,
                 unusable: None,
+                fallback: None,
                 reason: ForwardReason::Miss,
                 waiting_since: None,
             })
             .collect();
         let started = loader.runtime.clock.monotonic();
-        let mut polls = Self::POLLS_MS.iter().map(|ms| Duration::from_millis(*ms));
         loop {
+            // In this order, each before the next: ticket, proof, namespace, question.
+            for open in &mut open {
+                open.ticket = self.near.ticket(open.lead.id);
+            }
+            let proof = self.proofs.latest();
+            for open in &mut open {
+                open.proof = proof.filter(|proof| proof.holds_in(open.ticket.era()));
+            }
+            let Some(namespace) = self.namespace.current().await else {
+                return loader.read_unfilled(bypassed(open)).await;
+            };
             let mut sorted = self.look_up(loader, namespace, open).await;
             self.correct(loader, std::mem::take(&mut sorted.compare))
                 .await;
@@ -93,31 +108,12 @@ impl LeaseFlow {
             if open.is_empty() {
                 return;
             }
-            let waited = loader.runtime.clock.monotonic().saturating_sub(started);
-            let Some(next) = polls.find(|poll| *poll > waited && *poll <= loader.policy.lease_wait)
-            else {
-                for _ in &open {
-                    loader.observer.observe(CacheEvent::LeaseWaited {
-                        waited,
-                        served: false,
-                    });
-                }
-                return loader
-                    .read_unfilled(
-                        open.into_iter()
-                            .map(|open| (open.lead, open.reason))
-                            .collect(),
-                    )
-                    .await;
-            };
             for open in &mut open {
                 open.waiting_since.get_or_insert(started);
             }
-            loader
-                .runtime
-                .clock
-                .sleep(next.saturating_sub(waited))
-                .await;
+            if !self.wait(loader, &open, started).await {
+                return self.give_up(loader, open, started).await;
+            }
         }
     }
 
@@ -125,21 +121,25 @@ impl LeaseFlow {
     async fn look_up(&self, loader: &Loader, namespace: CacheNamespace, open: Vec<Open>) -> Sorted {
         let mut sorted = Sorted::default();
         let ids: Vec<UserId> = open.iter().map(|open| open.lead.id).collect();
-        let Ok(found) = self.cache.get_many(namespace, &ids).await else {
-            sorted.unfilled = open
-                .into_iter()
-                .map(|open| (open.lead, ForwardReason::Bypass))
-                .collect();
+        let Ok(Stamped { connection, reply }) = self.cache.get_many(namespace, &ids).await else {
+            sorted.unfilled = bypassed(open);
             return sorted;
         };
-        for (open, lookup) in open.into_iter().zip(found.reply) {
-            self.sort(loader, open, lookup, &mut sorted);
+        for (open, lookup) in open.into_iter().zip(reply) {
+            self.sort(loader, open, connection, lookup, &mut sorted);
         }
         sorted
     }
 
     /// Ends one load with what the cache holds, or says what happens next.
-    fn sort(&self, loader: &Loader, mut open: Open, lookup: CacheLookup, sorted: &mut Sorted) {
+    fn sort(
+        &self,
+        loader: &Loader,
+        mut open: Open,
+        connection: ConnectionEpoch,
+        lookup: CacheLookup,
+        sorted: &mut Sorted,
+    ) {
         let least = open.lead.min_version.max(self.pending.of(open.lead.id));
         match lookup {
             CacheLookup::Value { user, .. } if open.lead.strong => {
@@ -154,12 +154,23 @@ impl LeaseFlow {
                 user, expires_at, ..
             } if user.version >= least => {
                 let ttl = expires_at.since(loader.runtime.clock.now());
-                answer(loader, open, Some(user), ttl);
+                self.answer(loader, open, connection, Kept::User(user), ttl);
             }
             CacheLookup::Absent { floor, .. } if floor >= least => {
-                answer(loader, open, None, Duration::ZERO);
+                let ttl = loader.policy.absent_ttl;
+                self.answer(loader, open, connection, Kept::Absent { floor }, ttl);
             }
-            CacheLookup::Value { seen, .. } | CacheLookup::Absent { seen, .. } => {
+            CacheLookup::Value {
+                user,
+                expires_at,
+                seen,
+            } => {
+                open.unusable = Some(seen);
+                open.fallback = Some((user, expires_at));
+                open.reason = ForwardReason::Stale;
+                sorted.acquire.push(open);
+            }
+            CacheLookup::Absent { seen, .. } => {
                 open.unusable = Some(seen);
                 open.reason = ForwardReason::Stale;
                 sorted.acquire.push(open);
@@ -190,16 +201,13 @@ impl LeaseFlow {
                     unusable: open.unusable.clone(),
                 })
                 .collect();
-            let Ok(acquired) = self.cache.acquire_many(namespace, &requests).await else {
-                sorted.unfilled.extend(
-                    asking
-                        .into_iter()
-                        .map(|open| (open.lead, ForwardReason::Bypass)),
-                );
+            let acquired = self.cache.acquire_many(namespace, &requests).await;
+            let Ok(Stamped { connection, reply }) = acquired else {
+                sorted.unfilled.extend(bypassed(asking));
                 return;
             };
             let mut granted = Vec::new();
-            for ((open, request), answer) in asking.into_iter().zip(requests).zip(acquired.reply) {
+            for ((open, request), answer) in asking.into_iter().zip(requests).zip(reply) {
                 match answer {
                     Acquired::Granted { floor } => granted.push(Granted {
                         open,
@@ -211,7 +219,9 @@ impl LeaseFlow {
                     Acquired::Found(CacheLookup::Floor { unusable: None, .. }) => {
                         sorted.unfilled.push((open.lead, open.reason));
                     }
-                    Acquired::Found(lookup) => self.sort(loader, open, lookup, sorted),
+                    Acquired::Found(lookup) => {
+                        self.sort(loader, open, connection, lookup, sorted);
+                    }
                 }
             }
             self.load(loader, namespace, granted).await;
@@ -224,151 +234,111 @@ impl LeaseFlow {
             .extend(left.into_iter().map(|open| (open.lead, open.reason)));
     }
 
-    /// Reads what leases are held for, in a statement sent after the grant, and fills it in.
-    async fn load(&self, loader: &Loader, namespace: CacheNamespace, granted: Vec<Granted>) {
-        if granted.is_empty() {
-            return;
+    /// Waits for a push about one of these keys, or, where nothing is pushed, for the next
+    /// poll. False when they have waited as long as they may.
+    async fn wait(&self, loader: &Loader, open: &[Open], started: Duration) -> bool {
+        let clock = &loader.runtime.clock;
+        let waited = clock.monotonic().saturating_sub(started);
+        let left = loader.policy.lease_wait.saturating_sub(waited);
+        if left.is_zero() {
+            return false;
         }
-        for granted in &granted {
-            granted.open.lead.begin_read();
-        }
-        let ids: Vec<UserId> = granted.iter().map(|granted| granted.open.lead.id).collect();
-        let rows = match loader.read(&ids).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                let leases: Vec<Lease> = granted.iter().map(|granted| granted.lease).collect();
-                // If this fails too, the leases end by themselves.
-                let _ = self.cache.release_many(&leases).await;
-                let error = Arc::new(error);
-                for granted in granted {
-                    granted.open.lead.finish(Err(Arc::clone(&error)));
-                }
-                return;
-            }
-        };
-        let fills: Vec<FillRequest> = granted
-            .iter()
-            .map(|granted| fill(loader, granted, &rows))
-            .collect();
-        let outcomes = self
-            .cache
-            .fill_many(namespace, &fills)
-            .await
-            .unwrap_or_default();
-        for (index, granted) in granted.into_iter().enumerate() {
-            let outcome = outcomes.get(index).copied();
-            if let Some(outcome) = outcome {
-                loader.observer.observe(CacheEvent::Filled(outcome));
-            }
-            if outcome == Some(FillOutcome::StaleSource) {
-                loader.observer.observe(CacheEvent::StaleSource);
-            }
-            let stored = outcome == Some(FillOutcome::Stored);
-            let Open { lead, reason, .. } = granted.open;
-            let loaded = Loaded {
-                user: rows.users.get(&lead.id).map(Arc::clone),
-                trace: Loader::forwarded(&lead, reason, stored),
-                read_at: Some(rows.read_at),
-                current: stored,
+        if self.near.connection() == ConnectionEpoch::UNTRACKED {
+            let polls = Self::POLLS_MS.iter().map(|ms| Duration::from_millis(*ms));
+            let mut next = polls.filter(|poll| *poll > waited && *poll - waited <= left);
+            let Some(next) = next.next() else {
+                return false;
             };
-            lead.finish(Ok(loaded));
+            clock.sleep(next - waited).await;
+            return true;
         }
+        let changes = open
+            .iter()
+            .map(|open| Box::pin(self.near.change_of(open.lead.id)));
+        let changes = select_all(changes.collect::<Vec<_>>());
+        // What was pushed since the question wakes nobody any more.
+        if open.iter().all(|open| self.near.is_valid(open.ticket)) {
+            loader.runtime.within(left, changes).await;
+        }
+        true
     }
 
-    /// Forced reads over something stored: reads the rows and takes out what they show to be stale.
-    async fn correct(&self, loader: &Loader, compare: Vec<(Lead, Stored)>) {
-        if compare.is_empty() {
-            return;
-        }
-        let (leads, stored): (Vec<Lead>, Vec<Stored>) = compare.into_iter().unzip();
-        let rows = loader.begin(&leads).await;
-        if let Ok(rows) = &rows {
-            let stale: Vec<Invalidation> = leads
-                .iter()
-                .zip(stored)
-                .filter_map(|(lead, stored)| stale_below(lead.id, stored, &rows.users))
-                .collect();
-            if !stale.is_empty() {
-                // The row is answered either way.
-                let _ = self.cache.invalidate_many(&stale).await;
-            }
-        }
-        for lead in leads {
-            let result = rows.as_ref().map_err(Arc::clone).map(|rows| Loaded {
-                user: rows.users.get(&lead.id).map(Arc::clone),
-                trace: Loader::forwarded(&lead, ForwardReason::Request, false),
-                read_at: Some(rows.read_at),
-                current: false,
+    async fn give_up(&self, loader: &Loader, open: Vec<Open>, started: Duration) {
+        let waited = loader.runtime.clock.monotonic().saturating_sub(started);
+        for _ in &open {
+            loader.observer.observe(CacheEvent::LeaseWaited {
+                waited,
+                served: false,
             });
-            lead.finish(result);
         }
+        let unfilled = open.into_iter().map(|open| (open.lead, open.reason));
+        loader.read_unfilled(unfilled.collect()).await;
     }
-}
 
-/// The floor by which what is stored falls, when the row says that it must.
-fn stale_below(
-    id: UserId,
-    stored: Stored,
-    rows: &HashMap<UserId, Arc<User>>,
-) -> Option<Invalidation> {
-    let floor = match (stored, rows.get(&id)) {
-        (Stored::Version(stored), Some(user)) if user.version > stored => user.version,
-        (Stored::Version(stored), None) => stored.next(),
-        (Stored::Absence, Some(user)) => user.version,
-        (Stored::Version(_), Some(_)) | (Stored::Absence, None) => return None,
-    };
-    Some(Invalidation { id, floor })
-}
-
-fn fill(loader: &Loader, granted: &Granted, rows: &Rows) -> FillRequest {
-    let policy = &loader.policy;
-    let (filling, ttl) = match rows.users.get(&granted.lease.id) {
-        Some(user) => {
-            let ttl = jittered(policy.value_ttl, granted.lease.token);
-            (
-                Filling::User(Arc::clone(user), loader.runtime.clock.now().plus(ttl)),
-                ttl,
-            )
+    /// Ends a load with what the shared cache holds, and keeps it in this process.
+    fn answer(
+        &self,
+        loader: &Loader,
+        open: Open,
+        connection: ConnectionEpoch,
+        content: Kept,
+        ttl: Duration,
+    ) {
+        if let Some(since) = open.waiting_since {
+            let waited = loader.runtime.clock.monotonic().saturating_sub(since);
+            loader.observer.observe(CacheEvent::LeaseWaited {
+                waited,
+                served: true,
+            });
         }
-        None => (Filling::Absent(granted.floor), policy.absent_ttl),
-    };
-    FillRequest {
-        lease: granted.lease,
-        filling,
-        ttl,
-    }
-}
-
-/// ±10 %, so that what was loaded together does not end together.
-fn jittered(ttl: Duration, token: LeaseToken) -> Duration {
-    let [a, b, ..] = token.0;
-    let share = f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX);
-    ttl.mul_f64(0.9 + 0.2 * share)
-}
-
-fn answer(loader: &Loader, open: Open, user: Option<Arc<User>>, ttl: Duration) {
-    if let Some(since) = open.waiting_since {
-        let waited = loader.runtime.clock.monotonic().saturating_sub(since);
-        loader.observer.observe(CacheEvent::LeaseWaited {
-            waited,
-            served: true,
+        let user = content.user().map(Arc::clone);
+        let kept = self.keep(loader, open.lead.id, open.ticket, connection, content, ttl);
+        let l1 = self.near.keeps().then_some(TierStatus::Forwarded {
+            reason: ForwardReason::Miss,
+            stored: kept,
+            collapsed: false,
         });
+        // What voids everything comes in order with the reply: an era that goes on until now
+        // was there when the reply was made.
+        let in_order = connection == self.near.connection()
+            && connection != ConnectionEpoch::UNTRACKED
+            && open.ticket.era() == self.near.era();
+        open.lead.finish(Ok(Loaded {
+            user,
+            trace: ReadTrace {
+                l1,
+                l2: Some(TierStatus::Hit { ttl }),
+            },
+            read_at: None,
+            proof: open.proof.filter(|_| in_order),
+            current: true,
+        }));
     }
-    let trace = ReadTrace {
-        l1: None,
-        l2: Some(TierStatus::Hit { ttl }),
-    };
-    open.lead.finish(Ok(Loaded {
-        user,
-        trace,
-        read_at: None,
-        current: true,
-    }));
+
+    /// Keeps in this process what the tracked connection read; false when it must not be.
+    fn keep(
+        &self,
+        loader: &Loader,
+        id: UserId,
+        ticket: Ticket,
+        connection: ConnectionEpoch,
+        content: Kept,
+        ttl: Duration,
+    ) -> bool {
+        if connection == ConnectionEpoch::UNTRACKED || content.floor() < self.pending.of(id) {
+            return false;
+        }
+        let ttl = ttl.min(loader.policy.l1_tracked_ttl);
+        let kept = self.near.insert(id, ticket, connection, content, ttl);
+        if !kept {
+            loader.observer.observe(CacheEvent::TicketRefused);
+        }
+        kept
+    }
 }
 
-fn bypassed(leads: Vec<Lead>) -> Vec<(Lead, ForwardReason)> {
-    leads
-        .into_iter()
-        .map(|lead| (lead, ForwardReason::Bypass))
+fn bypassed(open: Vec<Open>) -> Vec<(Lead, ForwardReason)> {
+    open.into_iter()
+        .map(|open| (open.lead, ForwardReason::Bypass))
         .collect()
 }

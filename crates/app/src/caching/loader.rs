@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use roster_domain::ports::{BoxError, StoreError, UserRepository};
-use roster_domain::{User, UserId};
+use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Semaphore;
 
 use super::flights::{Lead, Loaded};
 use super::lease_flow::LeaseFlow;
-use super::near_cache::NearCache;
+use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
@@ -56,15 +56,7 @@ impl Loader {
         for lead in leads {
             let result = rows.as_ref().map_err(Arc::clone).map(|rows| {
                 let user = rows.users.get(&lead.id).map(Arc::clone);
-                let ttl = if user.is_some() {
-                    self.policy.l1_ttl
-                } else {
-                    self.policy.absent_ttl
-                };
-                let kept = self.near.insert(lead.id, lead.ticket, user.clone(), ttl);
-                if !kept {
-                    self.observer.observe(CacheEvent::TicketRefused);
-                }
+                let current = self.keep(&lead, user.as_ref());
                 let reason = if lead.strong {
                     ForwardReason::Request
                 } else {
@@ -72,7 +64,7 @@ impl Loader {
                 };
                 let l1 = self.near.keeps().then_some(TierStatus::Forwarded {
                     reason,
-                    stored: kept,
+                    stored: current,
                     collapsed: false,
                 });
                 let trace = ReadTrace { l1, l2: None };
@@ -80,12 +72,33 @@ impl Loader {
                     user,
                     trace,
                     read_at: Some(rows.read_at),
-                    // Alone with the store, a kept load is current; other processes may write.
-                    current: kept && self.near.keeps(),
+                    proof: None,
+                    current,
                 }
             });
             lead.finish(result);
         }
+    }
+
+    /// Keeps a row that the only writer read; true when nobody changed it meanwhile. Where
+    /// other processes write, nothing tells whether they did.
+    fn keep(&self, lead: &Lead, user: Option<&Arc<User>>) -> bool {
+        if !self.near.is_local() {
+            return false;
+        }
+        let (content, ttl) = match user {
+            Some(user) => (Kept::User(Arc::clone(user)), self.policy.l1_ttl),
+            None => {
+                let floor = UserVersion::NONE;
+                (Kept::Absent { floor }, self.policy.absent_ttl)
+            }
+        };
+        let (id, ticket) = (lead.id, lead.ticket);
+        let kept = self.near.insert(id, ticket, NearCache::LOCAL, content, ttl);
+        if !kept {
+            self.observer.observe(CacheEvent::TicketRefused);
+        }
+        kept
     }
 
     /// Loads from the store without filling the shared cache, a bounded number at once.
@@ -105,8 +118,9 @@ impl Loader {
         for (lead, reason) in leads {
             let result = rows.as_ref().map_err(Arc::clone).map(|rows| Loaded {
                 user: rows.users.get(&lead.id).map(Arc::clone),
-                trace: Self::forwarded(&lead, reason, false),
+                trace: self.forwarded(&lead, reason, false),
                 read_at: Some(rows.read_at),
+                proof: None,
                 // Other processes write too, and nothing tells that none did.
                 current: false,
             });
@@ -115,14 +129,23 @@ impl Loader {
     }
 
     /// What the tiers did for a load that the shared cache did not answer.
-    pub(super) fn forwarded(lead: &Lead, reason: ForwardReason, stored: bool) -> ReadTrace {
+    pub(super) fn forwarded(&self, lead: &Lead, reason: ForwardReason, stored: bool) -> ReadTrace {
         let reason = if lead.strong {
             ForwardReason::Request
         } else {
             reason
         };
+        let l1 = self.near.keeps().then_some(TierStatus::Forwarded {
+            reason: if lead.strong {
+                ForwardReason::Request
+            } else {
+                ForwardReason::Miss
+            },
+            stored: false,
+            collapsed: false,
+        });
         ReadTrace {
-            l1: None,
+            l1,
             l2: Some(TierStatus::Forwarded {
                 reason,
                 stored,

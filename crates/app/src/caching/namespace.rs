@@ -3,18 +3,22 @@ use std::time::Duration;
 
 use roster_domain::ports::{CacheNamespace, ChangeLog};
 
+use super::near_cache::NearCache;
 use crate::Runtime;
 
 /// Whose values the shared cache holds, as the database last said.
 ///
 /// A value is filled with the namespace known before its row was read, so one that is a second
-/// old is safe; it is read again in the background after that.
+/// old is safe; it is read again in the background after that. Take a ticket of the near cache
+/// before you ask for it: what is read under both is kept only when both still hold.
 pub(super) struct Namespace {
     change_log: Arc<dyn ChangeLog>,
+    /// Emptied when the epoch changes.
+    near: Arc<NearCache>,
     known: Mutex<Known>,
-    /// Held by the one who asks while nothing is known, so that the others wait for the answer
-    /// and do not pass the cache by.
-    first: tokio::sync::Mutex<()>,
+    /// Held by the one who asks: an answer must not be taken for newer than a later one, and
+    /// while nothing is known the others wait for it and do not pass the cache by.
+    asking: tokio::sync::Mutex<()>,
     runtime: Runtime,
 }
 
@@ -28,11 +32,16 @@ struct Known {
 impl Namespace {
     const FRESH_FOR: Duration = Duration::from_secs(1);
 
-    pub(super) fn new(change_log: Arc<dyn ChangeLog>, runtime: Runtime) -> Self {
+    pub(super) fn new(
+        change_log: Arc<dyn ChangeLog>,
+        near: Arc<NearCache>,
+        runtime: Runtime,
+    ) -> Self {
         Self {
             change_log,
+            near,
             known: Mutex::default(),
-            first: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             runtime,
         }
     }
@@ -53,12 +62,12 @@ impl Namespace {
 
     /// Asks for the first time, or again a second after that failed.
     async fn learn(&self) -> Option<CacheNamespace> {
-        let _first = self.first.lock().await;
+        let _asking = self.asking.lock().await;
         let known = self.lock().namespace;
         if known.is_some() || !self.is_due() {
             return known;
         }
-        self.ask().await
+        self.ask_alone().await
     }
 
     /// Whether it is time to ask; who is told so asks.
@@ -74,10 +83,16 @@ impl Namespace {
         due
     }
 
-    async fn ask(&self) -> Option<CacheNamespace> {
+    /// Asks the database now; `None` when it does not answer.
+    pub(super) async fn ask(&self) -> Option<CacheNamespace> {
+        let _asking = self.asking.lock().await;
+        self.ask_alone().await
+    }
+
+    async fn ask_alone(&self) -> Option<CacheNamespace> {
         match self.change_log.namespace().await {
             Ok(namespace) => {
-                self.lock().namespace = Some(namespace);
+                self.adopt(namespace);
                 Some(namespace)
             }
             Err(error) => {
@@ -90,6 +105,17 @@ impl Namespace {
         }
     }
 
+    /// Takes what the database said; a new epoch empties the cache in this process.
+    ///
+    /// The namespace is known before the era begins: whoever has a ticket of the new era and
+    /// asks for the namespace afterwards is told the new one.
+    pub(super) fn adopt(&self, namespace: CacheNamespace) {
+        let before = self.lock().namespace.replace(namespace);
+        if before.is_some_and(|before| before != namespace) {
+            self.near.void();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,8 +125,7 @@ impl Namespace {
 mod tests {
     use async_trait::async_trait;
     use roster_adapters_memory::{ManualClock, SequentialIds, TokioSpawner};
-    use roster_domain::Timestamp;
-    use roster_domain::ports::StoreError;
+    use roster_domain::ports::{Incarnation, Invalidation, PendingChanges, StoreError};
 
     use super::*;
 
@@ -117,7 +142,19 @@ mod tests {
             })
         }
 
-        async fn purge_before(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+        async fn raise_epoch(&self, _: u128, _: u128) -> Result<CacheNamespace, StoreError> {
+            self.namespace().await
+        }
+
+        async fn pending(&self, _: &Incarnation, _: u32) -> Result<PendingChanges, StoreError> {
+            Err(StoreError::Unavailable("not asked for".into()))
+        }
+
+        async fn acknowledge(&self, _: &Incarnation, _: &[Invalidation]) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn purge_older_than(&self, _: Duration, _: u32) -> Result<u64, StoreError> {
             Ok(0)
         }
     }
@@ -129,7 +166,8 @@ mod tests {
             ids: Arc::new(SequentialIds::default()),
             tasks: Arc::new(TokioSpawner),
         };
-        let namespace = Arc::new(Namespace::new(Arc::new(Slow), runtime));
+        let near = Arc::new(NearCache::counting(Arc::clone(&runtime.clock)));
+        let namespace = Arc::new(Namespace::new(Arc::new(Slow), near, runtime));
         let asked = (0..16).map(|_| namespace.current());
         let answers = futures::future::join_all(asked).await;
         assert!(answers.iter().all(Option::is_some), "{answers:?}");

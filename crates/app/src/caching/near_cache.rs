@@ -1,44 +1,114 @@
 use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use roster_domain::ports::Clock;
-use roster_domain::{User, UserId};
+use roster_domain::ports::{Clock, ConnectionEpoch};
+use roster_domain::{User, UserId, UserVersion};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
-/// The cache in this process, guarded so that what was loaded before an invalidation is never
+/// The cache in this process, guarded so that what was read before an invalidation is never
 /// kept after it.
 ///
-/// A load takes a [`Ticket`] before it reads and hands it back with what it read; the entry is
-/// kept only when nothing of its stripe was invalidated in between. Generations are counted
-/// even where no entries are kept, because loads under way are told apart by them.
+/// A read takes a [`Ticket`] before it asks and hands it back with what it got; the entry is
+/// kept only when nothing of its stripe was invalidated in between, and when the connection
+/// that invalidations arrive on is still the same. What voids everything begins a new era, in
+/// which no older entry is seen: that takes no longer than counting up by one.
+///
+/// Generations are counted even where no entries are kept, because loads under way are told
+/// apart by them.
 pub(super) struct NearCache {
     entries: Option<Cache<UserId, Arc<Entry>, Octets>>,
-    stripes: Box<[Mutex<u64>]>,
+    stripes: Box<[Stripe]>,
+    era: AtomicU64,
+    /// The connection that invalidations arrive on.
+    connection: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
+#[derive(Default)]
+struct Stripe {
+    counts: Mutex<Counts>,
+    changed: Notify,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    /// All invalidations.
+    generation: u64,
+    /// Those by writes of this process.
+    writes: u64,
+}
+
 /// A user, or that there is none.
-pub(super) type Kept = Option<Arc<User>>;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    User(Arc<User>),
+    /// Says nothing about versions from the floor on.
+    Absent {
+        floor: UserVersion,
+    },
+}
+
+impl Kept {
+    /// The user.
+    pub(super) fn user(&self) -> Option<&Arc<User>> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Absent { .. } => None,
+        }
+    }
+
+    /// Every version below it is known to be stale.
+    pub(super) fn floor(&self) -> UserVersion {
+        match self {
+            Self::User(user) => user.version,
+            Self::Absent { floor } => *floor,
+        }
+    }
+}
+
+/// What is kept for one user.
+pub(super) struct Hit {
+    pub(super) content: Kept,
+    /// How long it is still kept.
+    pub(super) left: Duration,
+    /// The era that it belongs to.
+    pub(super) era: Era,
+}
 
 struct Entry {
     content: Kept,
+    era: Era,
     /// On the monotonic clock.
     expires: Duration,
 }
+
+/// How often everything was void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Era(u64);
 
 /// The right to keep what is read from now on, until the next invalidation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     stripe: usize,
-    generation: u64,
+    counts: Counts,
+    era: Era,
+    connection: ConnectionEpoch,
 }
 
 impl Ticket {
-    /// What the stripe's invalidations had counted up to.
-    pub(super) const fn generation(self) -> u64 {
-        self.generation
+    /// What the writes of this process to the stripe had counted up to.
+    pub(super) const fn writes(self) -> u64 {
+        self.counts.writes
+    }
+
+    /// The era that it was taken in.
+    pub(super) const fn era(self) -> Era {
+        self.era
     }
 }
 
@@ -46,19 +116,39 @@ impl NearCache {
     const STRIPES: usize = 1_024;
     /// What an entry costs beyond the user's own octets: keys, counters, the map's slots.
     const OVERHEAD: u64 = 256;
+    /// Stands for the connection where this process is the only writer: its own invalidations
+    /// are all there are.
+    pub(super) const LOCAL: ConnectionEpoch = ConnectionEpoch(u64::MAX);
 
-    /// A cache of up to so many octets; `None` keeps nothing and only counts generations.
-    pub(super) fn new(octets: Option<u64>, clock: Arc<dyn Clock>) -> Self {
+    /// A cache of the only writer, of up to so many octets.
+    pub(super) fn local(octets: u64, clock: Arc<dyn Clock>) -> Self {
+        let cache = Self::new(Some(octets), clock);
+        cache.connected(Self::LOCAL);
+        cache
+    }
+
+    /// A cache that keeps something only while it is told of changes by a connection.
+    pub(super) fn tracked(octets: u64, clock: Arc<dyn Clock>) -> Self {
+        Self::new(Some(octets), clock)
+    }
+
+    /// Keeps nothing and only counts generations.
+    pub(super) fn counting(clock: Arc<dyn Clock>) -> Self {
+        Self::new(None, clock)
+    }
+
+    fn new(octets: Option<u64>, clock: Arc<dyn Clock>) -> Self {
         let entries = octets.map(|octets| {
             let expected = usize::try_from(octets / 1_024)
                 .unwrap_or(usize::MAX)
                 .max(16);
             Cache::with_weighter(expected, octets, Octets)
         });
-        let stripes = (0..Self::STRIPES).map(|_| Mutex::new(0)).collect();
         Self {
             entries,
-            stripes,
+            stripes: (0..Self::STRIPES).map(|_| Stripe::default()).collect(),
+            era: AtomicU64::new(0),
+            connection: AtomicU64::new(ConnectionEpoch::UNTRACKED.0),
             clock,
         }
     }
@@ -68,58 +158,141 @@ impl NearCache {
         self.entries.is_some()
     }
 
-    /// What is kept for a user, and for how long still.
-    pub(super) fn get(&self, id: UserId) -> Option<(Kept, Duration)> {
-        let entry = self.entries.as_ref()?.get(&id)?;
-        let left = entry.expires.checked_sub(self.clock.monotonic())?;
-        (!left.is_zero()).then(|| (entry.content.clone(), left))
+    /// Whether this process is the only writer, so that what is kept is never stale.
+    pub(super) fn is_local(&self) -> bool {
+        self.connection() == Self::LOCAL
     }
 
-    /// The right to keep what is read after this call.
+    /// The connection that invalidations arrive on; `UNTRACKED` while there is none.
+    pub(super) fn connection(&self) -> ConnectionEpoch {
+        ConnectionEpoch(self.connection.load(Ordering::Acquire))
+    }
+
+    /// The present era.
+    pub(super) fn era(&self) -> Era {
+        Era(self.era.load(Ordering::Acquire))
+    }
+
+    /// What is kept for a user.
+    pub(super) fn get(&self, id: UserId) -> Option<Hit> {
+        let entry = self.entries.as_ref()?.get(&id)?;
+        if entry.era != self.era() {
+            return None;
+        }
+        let left = entry.expires.checked_sub(self.clock.monotonic())?;
+        (!left.is_zero()).then(|| Hit {
+            content: entry.content.clone(),
+            left,
+            era: entry.era,
+        })
+    }
+
+    /// The right to keep what is asked for after this call.
     pub(super) fn ticket(&self, id: UserId) -> Ticket {
         let stripe = Self::stripe_of(id);
         Ticket {
+            era: self.era(),
+            connection: self.connection(),
+            counts: *self.stripe(stripe),
             stripe,
-            generation: *self.lock(stripe),
         }
     }
 
-    /// Keeps what was read under a ticket; false when the ticket is void.
-    pub(super) fn insert(&self, id: UserId, ticket: Ticket, content: Kept, ttl: Duration) -> bool {
+    /// Keeps what was read by a connection under a ticket; false when the ticket is void.
+    pub(super) fn insert(
+        &self,
+        id: UserId,
+        ticket: Ticket,
+        read_by: ConnectionEpoch,
+        content: Kept,
+        ttl: Duration,
+    ) -> bool {
         let entry = Arc::new(Entry {
             content,
+            era: ticket.era,
             expires: self.clock.monotonic().saturating_add(ttl),
         });
         // The lock is held while the entry goes in: an invalidation comes wholly before it, and
-        // voids the ticket, or wholly after it, and removes the entry.
-        let generation = self.lock(ticket.stripe);
-        let valid = *generation == ticket.generation;
+        // voids the ticket, or wholly after it, and removes the entry. A new era needs no lock:
+        // an entry of the old one that goes in afterwards is not seen.
+        let counts = self.stripe(ticket.stripe);
+        let valid = *counts == ticket.counts
+            && ticket.era == self.era()
+            && read_by == ticket.connection
+            && read_by != ConnectionEpoch::UNTRACKED;
         if let (true, Some(entries)) = (valid, &self.entries) {
             entries.insert(id, entry);
         }
-        drop(generation);
+        drop(counts);
         valid
     }
 
-    /// Removes a user and voids every ticket of its stripe.
+    /// Whether nothing was invalidated since the ticket was taken.
+    pub(super) fn is_valid(&self, ticket: Ticket) -> bool {
+        *self.stripe(ticket.stripe) == ticket.counts && ticket.era == self.era()
+    }
+
+    /// Removes a user that this process changed, and voids every ticket of its stripe.
     pub(super) fn invalidate(&self, id: UserId) {
-        let mut generation = self.lock(Self::stripe_of(id));
-        *generation += 1;
+        self.remove(id, |counts| counts.writes += 1);
+    }
+
+    /// Removes a user whose key in the shared cache changed, and voids every ticket of its stripe.
+    pub(super) fn changed(&self, id: UserId) {
+        self.remove(id, |_| {});
+    }
+
+    fn remove(&self, id: UserId, count: impl FnOnce(&mut Counts)) {
+        let stripe = Self::stripe_of(id);
+        let mut counts = self.stripe(stripe);
+        counts.generation += 1;
+        count(&mut counts);
         if let Some(entries) = &self.entries {
             entries.remove(&id);
         }
-        drop(generation);
+        drop(counts);
+        self.stripes[stripe].changed.notify_waiters();
     }
 
-    /// How many octets the entries are reckoned at.
-    #[cfg(test)]
-    fn octets(&self) -> u64 {
-        self.entries.as_ref().map_or(0, Cache::weight)
+    /// From now on, what this connection reads may be kept, and nothing that was read before.
+    pub(super) fn connected(&self, connection: ConnectionEpoch) {
+        self.void();
+        self.connection.store(connection.0, Ordering::Release);
+        // A ticket that was taken between the two names this connection and an older era.
+        self.void();
     }
 
-    fn lock(&self, stripe: usize) -> std::sync::MutexGuard<'_, u64> {
+    /// From now on nothing is kept.
+    pub(super) fn disconnected(&self) {
+        self.connection
+            .store(ConnectionEpoch::UNTRACKED.0, Ordering::Release);
+        self.void();
+    }
+
+    /// Begins a new era: nothing that is kept, or read under a ticket of before, is seen again.
+    pub(super) fn void(&self) {
+        self.era.fetch_add(1, Ordering::AcqRel);
+        for stripe in &self.stripes {
+            stripe.changed.notify_waiters();
+        }
+    }
+
+    /// Ends when the stripe of a user is invalidated, or everything is, after this call.
+    pub(super) fn change_of(&self, id: UserId) -> Notified<'_> {
+        self.stripes[Self::stripe_of(id)].changed.notified()
+    }
+
+    /// How many entries are stored, those of earlier eras included, and their octets as reckoned.
+    pub(super) fn size(&self) -> (u64, u64) {
+        self.entries
+            .as_ref()
+            .map_or((0, 0), |entries| (entries.len() as u64, entries.weight()))
+    }
+
+    fn stripe(&self, stripe: usize) -> MutexGuard<'_, Counts> {
         // A counter cannot be left half changed by a panic.
         self.stripes[stripe % Self::STRIPES]
+            .counts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,7 +309,7 @@ struct Octets;
 
 impl Weighter<UserId, Arc<Entry>> for Octets {
     fn weight(&self, _: &UserId, entry: &Arc<Entry>) -> u64 {
-        let user = entry.content.as_ref().map_or(0, |user| {
+        let user = entry.content.user().map_or(0, |user| {
             let texts = user.email.as_str().len()
                 + user.email.normalized().len()
                 + user.name.as_str().len()
@@ -153,64 +326,4 @@ impl Weighter<UserId, Arc<Entry>> for Octets {
 }
 
 #[cfg(test)]
-mod tests {
-    use roster_adapters_memory::ManualClock;
-
-    use super::*;
-    use crate::caching::test_users::{id, user};
-
-    const HOUR: Duration = Duration::from_hours(1);
-
-    fn cache(clock: &Arc<ManualClock>) -> NearCache {
-        NearCache::new(Some(1 << 20), Arc::clone(clock) as Arc<dyn Clock>)
-    }
-
-    #[test]
-    fn what_was_read_before_an_invalidation_is_not_kept_after_it() {
-        let cache = cache(&Arc::new(ManualClock::default()));
-        let ticket = cache.ticket(id(1));
-        cache.invalidate(id(1));
-        assert!(!cache.insert(id(1), ticket, Some(user(1, 1)), HOUR));
-        assert!(cache.get(id(1)).is_none());
-    }
-
-    #[test]
-    fn an_invalidation_removes_what_is_kept() {
-        let cache = cache(&Arc::new(ManualClock::default()));
-        assert!(cache.insert(id(1), cache.ticket(id(1)), Some(user(1, 1)), HOUR));
-        assert!(cache.get(id(1)).is_some());
-        cache.invalidate(id(1));
-        assert!(cache.get(id(1)).is_none());
-    }
-
-    #[test]
-    fn an_entry_ends_with_its_time() {
-        let clock = Arc::new(ManualClock::default());
-        let cache = cache(&clock);
-        assert!(cache.insert(id(1), cache.ticket(id(1)), None, HOUR));
-        assert_eq!(cache.get(id(1)).map(|(_, left)| left), Some(HOUR));
-        clock.advance(HOUR);
-        assert!(cache.get(id(1)).is_none());
-    }
-
-    #[test]
-    fn octets_bound_what_is_kept() {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-        let cache = NearCache::new(Some(64 * 1_024), clock);
-        for n in 0..10_000 {
-            cache.insert(id(n), cache.ticket(id(n)), Some(user(n, 1)), HOUR);
-        }
-        assert!(cache.octets() <= 64 * 1_024, "{}", cache.octets());
-        assert!(cache.octets() > 32 * 1_024, "{}", cache.octets());
-    }
-
-    #[test]
-    fn without_entries_generations_still_count() {
-        let cache = NearCache::new(None, Arc::new(ManualClock::default()));
-        let ticket = cache.ticket(id(1));
-        assert!(cache.insert(id(1), ticket, None, HOUR));
-        assert!(cache.get(id(1)).is_none());
-        cache.invalidate(id(1));
-        assert!(!cache.insert(id(1), ticket, None, HOUR));
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roster_domain::ports::{ChangeLog, UserCache};
+use roster_domain::ports::{CacheRelay, ChangeLog, UserCache};
 
 /// Which caches stand in front of the users.
 #[derive(Clone)]
@@ -20,7 +20,9 @@ pub enum Caches {
 pub struct SharedCache {
     /// The cache.
     pub cache: Arc<dyn UserCache>,
-    /// Whose values it holds.
+    /// What carries invalidations to it, and shows how far they got.
+    pub relay: Arc<dyn CacheRelay>,
+    /// Whose values it holds, and what changed.
     pub change_log: Arc<dyn ChangeLog>,
 }
 
@@ -41,8 +43,10 @@ pub struct CachePolicy {
     pub invalidate_limit: Duration,
     /// How many octets the cache in this process may hold.
     pub l1_octets: u64,
-    /// How long an entry stays in the cache in this process.
+    /// How long an entry stays in the cache in this process, where that is the only writer.
     pub l1_ttl: Duration,
+    /// How long it stays there where other processes write too, though they are heard of.
+    pub l1_tracked_ttl: Duration,
     /// How long rows of the change log are kept.
     pub change_log_retention: Duration,
 }
@@ -58,6 +62,7 @@ impl Default for CachePolicy {
             invalidate_limit: Duration::from_millis(20),
             l1_octets: 64 * 1024 * 1024,
             l1_ttl: Duration::from_hours(1),
+            l1_tracked_ttl: Duration::from_mins(1),
             change_log_retention: Duration::from_mins(2),
         }
     }

@@ -1,101 +1,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use roster_domain::ports::UserRepository;
 use roster_domain::{UserId, UserVersion};
-use tokio::sync::Semaphore;
 
-use super::breaker::Breaker;
 use super::flights::{Flights, Loaded, Seat};
-use super::invalidator::Invalidator;
-use super::lease_flow::LeaseFlow;
 use super::loader::{Loader, own};
-use super::namespace::Namespace;
-use super::near_cache::NearCache;
+use super::near_cache::{Kept, NearCache};
 use super::pending_floors::PendingFloors;
-use super::policy::{CachePolicy, Caches};
+use super::watermark::{Proof, Proofs};
 use crate::{
     Answer, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
     TierStatus, UserError,
 };
 
-/// Users behind their caches: the way of a read, and the way of a write's invalidation.
-pub(crate) struct CachedUsers {
-    pub(crate) reader: Arc<Reader>,
-    pub(crate) invalidator: Arc<Invalidator>,
-}
-
-impl CachedUsers {
-    pub(crate) fn new(
-        users: Arc<dyn UserRepository>,
-        caches: Caches,
-        policy: CachePolicy,
-        observer: Arc<dyn CacheObserver>,
-        runtime: Runtime,
-    ) -> Self {
-        let embedded = matches!(caches, Caches::Embedded);
-        let near = Arc::new(NearCache::new(
-            embedded.then_some(policy.l1_octets),
-            Arc::clone(&runtime.clock),
-        ));
-        let pending = Arc::new(PendingFloors::default());
-        let leases = match caches {
-            Caches::Coalescing | Caches::Embedded => None,
-            Caches::Shared(shared) => {
-                let breaker = Breaker::new(
-                    shared.cache,
-                    Arc::clone(&runtime.clock),
-                    Arc::clone(&observer),
-                );
-                Some(LeaseFlow {
-                    cache: Arc::new(breaker),
-                    namespace: Arc::new(Namespace::new(shared.change_log, runtime.clone())),
-                    pending: Arc::clone(&pending),
-                })
-            }
-        };
-        let invalidator = Arc::new(Invalidator {
-            near: Arc::clone(&near),
-            shared: leases.as_ref().map(|leases| Arc::clone(&leases.cache)),
-            pending,
-            limit: policy.invalidate_limit,
-            observer: Arc::clone(&observer),
-            runtime: runtime.clone(),
-            redelivering: AtomicBool::new(false),
-        });
-        let unfilled = Semaphore::new(policy.unfilled_loads.max(1));
-        let loader = Arc::new(Loader {
-            users,
-            near: Arc::clone(&near),
-            leases,
-            policy,
-            observer: Arc::clone(&observer),
-            runtime: runtime.clone(),
-            unfilled,
-        });
-        let reader = Arc::new(Reader {
-            near,
-            flights: Arc::default(),
-            loader,
-            observer,
-            runtime,
-        });
-        Self {
-            reader,
-            invalidator,
-        }
-    }
-}
-
 /// The way of a read.
 pub(crate) struct Reader {
-    near: Arc<NearCache>,
-    flights: Arc<Flights>,
-    loader: Arc<Loader>,
-    observer: Arc<dyn CacheObserver>,
-    runtime: Runtime,
+    pub(super) near: Arc<NearCache>,
+    pub(super) pending: Arc<PendingFloors>,
+    /// `None` without a shared cache.
+    pub(super) proofs: Option<Arc<Proofs>>,
+    pub(super) flights: Arc<Flights>,
+    pub(super) loader: Arc<Loader>,
+    pub(super) observer: Arc<dyn CacheObserver>,
+    pub(super) runtime: Runtime,
 }
 
 /// What the cache in this process says.
@@ -163,25 +91,30 @@ impl Reader {
         if freshness.strong {
             return Near::Unknown;
         }
-        match self.near.get(id) {
-            Some((Some(user), ttl)) if user.version >= freshness.min_version => {
-                self.observer.observe(CacheEvent::Answered(Tier::L1));
-                let trace = ReadTrace {
-                    l1: Some(TierStatus::Hit { ttl }),
-                    l2: None,
-                };
-                Near::User(Answer {
-                    user,
-                    bound: StalenessBound::Proven(Duration::ZERO),
-                    trace,
-                })
-            }
-            Some((None, _)) if freshness.min_version == UserVersion::NONE => {
-                self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
-                Near::Absent
-            }
-            Some(_) | None => Near::Unknown,
+        // Before the entry, never after: what is kept later may be newer than the proof says.
+        let proof = self.proofs.as_ref().and_then(|proofs| proofs.latest());
+        let Some(hit) = self.near.get(id) else {
+            return Near::Unknown;
+        };
+        if hit.content.floor() < freshness.min_version.max(self.pending.of(id)) {
+            return Near::Unknown;
         }
+        let Kept::User(user) = hit.content else {
+            self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
+            return Near::Absent;
+        };
+        self.observer.observe(CacheEvent::Answered(Tier::L1));
+        let proof = proof.filter(|proof| proof.holds_in(hit.era));
+        let bound = if self.near.is_local() {
+            StalenessBound::Proven(Duration::ZERO)
+        } else {
+            self.cached_bound(proof)
+        };
+        let trace = ReadTrace {
+            l1: Some(TierStatus::Hit { ttl: hit.left }),
+            l2: None,
+        };
+        Near::User(Answer { user, bound, trace })
     }
 
     /// Loads users, each at most once at a time in this process.
@@ -204,7 +137,7 @@ impl Reader {
                     continue;
                 };
                 let loaded = result.map_err(own)?;
-                match self.judge(loaded, freshness, strong, before_read, collapsed)? {
+                match self.judge(&loaded, freshness, strong, before_read, collapsed)? {
                     Verdict::Take(answer) => {
                         answers.insert(id, answer);
                     }
@@ -219,9 +152,10 @@ impl Reader {
                 user: rows.users.get(&id).map(Arc::clone),
                 trace: ReadTrace::default(),
                 read_at: Some(rows.read_at),
+                proof: None,
                 current: false,
             };
-            if let Verdict::Take(answer) = self.judge(loaded, freshness, true, true, false)? {
+            if let Verdict::Take(answer) = self.judge(&loaded, freshness, true, true, false)? {
                 answers.insert(id, answer);
             }
         }
@@ -254,7 +188,7 @@ impl Reader {
     /// Whether a caller may take what a load came to.
     fn judge(
         &self,
-        loaded: Loaded,
+        loaded: &Loaded,
         freshness: Freshness,
         strong: bool,
         before_read: bool,
@@ -268,7 +202,7 @@ impl Reader {
         } else {
             Tier::L2
         };
-        let Some(user) = loaded.user else {
+        let Some(user) = &loaded.user else {
             // The lead took the absence from the cache without this caller's minimum in mind.
             let unsure = collapsed && loaded.read_at.is_none();
             if unsure && freshness.min_version > UserVersion::NONE {
@@ -286,24 +220,42 @@ impl Reader {
             return Ok(Verdict::Again { strong: true });
         }
         self.observer.observe(CacheEvent::Answered(tier));
-        let bound = self.bound(loaded.read_at, loaded.current);
-        let trace = if collapsed {
-            joined(loaded.trace)
-        } else {
-            loaded.trace
-        };
-        Ok(Verdict::Take(Some(Answer { user, bound, trace })))
+        Ok(Verdict::Take(Some(Answer {
+            user: Arc::clone(user),
+            bound: self.bound(loaded),
+            trace: if collapsed {
+                joined(loaded.trace)
+            } else {
+                loaded.trace
+            },
+        })))
     }
 
     /// Alone with its store, this process knows every change: what it loaded and nobody
-    /// changed meanwhile is current, and anything else is as old as its read at the most.
-    fn bound(&self, read_at: Option<Duration>, current: bool) -> StalenessBound {
-        match read_at {
-            Some(_) if self.near.keeps() && current => StalenessBound::Proven(Duration::ZERO),
-            Some(read_at) if self.near.keeps() => {
+    /// changed meanwhile is current. Any other row is as old as its read at the most, and a
+    /// cache's answer as old as its proof says.
+    fn bound(&self, loaded: &Loaded) -> StalenessBound {
+        match loaded.read_at {
+            Some(_) if loaded.current && self.near.is_local() => {
+                StalenessBound::Proven(Duration::ZERO)
+            }
+            Some(read_at) => {
                 StalenessBound::Proven(self.runtime.clock.monotonic().saturating_sub(read_at))
             }
-            _ => StalenessBound::Unproven,
+            None => self.cached_bound(loaded.proof),
+        }
+    }
+
+    fn cached_bound(&self, proof: Option<Proof>) -> StalenessBound {
+        let now = self.runtime.clock.monotonic();
+        match proof {
+            Some(proof) if !self.pending.are_incomplete(now) => {
+                StalenessBound::Proven(proof.bound(now))
+            }
+            _ => {
+                self.observer.observe(CacheEvent::Unproven);
+                StalenessBound::Unproven
+            }
         }
     }
 }

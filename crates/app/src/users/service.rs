@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-use roster_domain::ports::UserRepository;
+use roster_domain::ports::{CacheError, StoreError, UserRepository};
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
 use crate::caching::CachedUsers;
-use crate::{Answer, CacheObserver, CachePolicy, Caches, Freshness, Runtime};
+use crate::{
+    Answer, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches, Freshness,
+    Runtime,
+};
 
 /// Everything that can be done with users.
 ///
@@ -110,5 +113,30 @@ impl UserService {
         } else {
             Err(UserError::NotFound)
         }
+    }
+
+    /// What has to run beside the requests; `None` without a shared cache.
+    pub fn upkeep(&self) -> Option<CacheUpkeep> {
+        self.cached.upkeep()
+    }
+
+    /// The caches as an operator sees them.
+    pub fn cache_overview(&self) -> CacheOverview {
+        self.cached.overview()
+    }
+
+    /// One user in every tier.
+    pub async fn inspect_cached(&self, id: UserId) -> CachedKey {
+        self.cached.inspect(id).await
+    }
+
+    /// Takes one user out of every cache. The row is read anew when it is asked for next.
+    pub async fn evict_cached(&self, id: UserId) -> Result<(), CacheError> {
+        self.cached.evict(id).await
+    }
+
+    /// Makes everything that is cached a miss, in every process.
+    pub async fn clear_caches(&self) -> Result<(), StoreError> {
+        self.cached.clear().await
     }
 }

@@ -6,6 +6,7 @@ mod support;
 
 mod dashboard;
 mod embedded;
+mod relay;
 mod shared;
 mod shared_calls;
 mod shared_faults;

@@ -6,11 +6,10 @@ use mockall::Sequence;
 use roster_app::{ForwardReason, Freshness, StalenessBound, TierStatus, UserError};
 use roster_domain::UserVersion;
 use roster_domain::ports::{
-    Acquired, CacheLookup, FillOutcome, Filling, Invalidation, MockUserCache, MockUserRepository,
-    Written,
+    Acquired, CacheLookup, FillOutcome, Filling, Invalidation, MockUserRepository, Written,
 };
 
-use crate::support::{id, renamed, seen, shared, stamped, unavailable, user, value};
+use crate::support::{cache_mock, id, renamed, seen, shared, stamped, unavailable, user, value};
 
 fn nothing() -> CacheLookup {
     CacheLookup::Floor {
@@ -21,7 +20,7 @@ fn nothing() -> CacheLookup {
 
 #[tokio::test]
 async fn a_hit_touches_no_repository() {
-    let mut cache = MockUserCache::new();
+    let mut cache = cache_mock();
     cache
         .expect_get_many()
         .once()
@@ -42,7 +41,7 @@ async fn a_hit_touches_no_repository() {
 #[tokio::test]
 async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
     let mut order = Sequence::new();
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -89,7 +88,7 @@ async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
 
 #[tokio::test]
 async fn an_absent_user_is_filled_as_absent_with_the_floor_of_the_grant() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -119,7 +118,7 @@ async fn an_absent_user_is_filled_as_absent_with_the_floor_of_the_grant() {
 
 #[tokio::test]
 async fn a_batch_costs_one_call_each_for_what_is_missing() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -165,7 +164,7 @@ async fn a_batch_costs_one_call_each_for_what_is_missing() {
 
 #[tokio::test]
 async fn bytes_that_cannot_be_used_are_named_when_acquiring() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache.expect_get_many().once().returning(|_, _| {
         Ok(stamped(vec![CacheLookup::Floor {
             floor: UserVersion::NONE,
@@ -196,7 +195,7 @@ async fn bytes_that_cannot_be_used_are_named_when_acquiring() {
 
 #[tokio::test]
 async fn a_value_below_the_minimum_version_is_loaded_anew() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -238,7 +237,7 @@ async fn a_value_below_the_minimum_version_is_loaded_anew() {
 #[tokio::test]
 async fn a_lease_is_given_back_when_the_store_fails() {
     let mut order = Sequence::new();
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -268,7 +267,7 @@ async fn a_lease_is_given_back_when_the_store_fails() {
 
 #[tokio::test]
 async fn a_panic_in_the_store_gives_the_lease_back_too() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     cache
         .expect_get_many()
         .once()
@@ -293,7 +292,7 @@ async fn a_panic_in_the_store_gives_the_lease_back_too() {
 #[tokio::test]
 async fn an_update_writes_and_then_invalidates_with_the_new_version() {
     let mut order = Sequence::new();
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     users
         .expect_patch()
         .once()
@@ -325,7 +324,7 @@ async fn an_update_writes_and_then_invalidates_with_the_new_version() {
 
 #[tokio::test]
 async fn an_update_that_changes_nothing_takes_out_what_a_lost_invalidation_left() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     users.expect_patch().once().returning(|_, _, _, _| {
         Ok(Some(Written {
             user: user(1, 8),
@@ -346,7 +345,7 @@ async fn an_update_that_changes_nothing_takes_out_what_a_lost_invalidation_left(
 
 #[tokio::test]
 async fn inserts_deletes_and_restores_say_which_versions_are_stale() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     users.expect_insert().once().returning(|_| Ok(user(1, 1)));
     users
         .expect_soft_delete()

@@ -86,6 +86,11 @@ impl UserCache for Unsteady {
         self.inner.invalidate_many(floors).await
     }
 
+    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
+        self.ask().await?;
+        self.inner.evict_many(ids).await
+    }
+
     fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
         self.inner.subscribe(sink);
     }

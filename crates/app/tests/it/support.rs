@@ -5,12 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roster_adapters_memory::{MemoryStore, MemoryUsers, SequentialIds, TokioSpawner};
 use roster_app::{
-    CacheEvent, CacheObserver, CachePolicy, Caches, Runtime, SharedCache, UserDraft, UserService,
+    CacheEvent, CacheObserver, CachePolicy, Caches, ReadTrace, Runtime, SharedCache, TierStatus,
+    UserDraft, UserService,
 };
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
-    CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, MockChangeLog, SeenBytes,
-    Stamped, StoreError, UserCache, UserRepository, WriteError, Written,
+    CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, MockCacheRelay, MockChangeLog,
+    MockUserCache, SeenBytes, Stamped, StoreError, UserCache, UserRepository, WriteError, Written,
 };
 use roster_domain::{
     Email, JsonObject, NewUser, ProfilePatch, Timestamp, User, UserId, UserPatch, UserReplacement,
@@ -50,8 +51,12 @@ impl Clock for PausedClock {
 }
 
 pub(crate) fn runtime() -> Runtime {
+    runtime_with(PausedClock::new())
+}
+
+pub(crate) fn runtime_with(clock: Arc<dyn Clock>) -> Runtime {
     Runtime {
-        clock: PausedClock::new(),
+        clock,
         ids: Arc::new(SequentialIds::default()),
         tasks: Arc::new(TokioSpawner),
     }
@@ -126,6 +131,12 @@ pub(crate) fn stamped<T>(reply: T) -> Stamped<T> {
     }
 }
 
+/// Whether a cache answered.
+pub(crate) fn is_hit(trace: ReadTrace) -> bool {
+    let hit = |tier| matches!(tier, Some(TierStatus::Hit { .. }));
+    hit(trace.l1) || hit(trace.l2)
+}
+
 pub(crate) fn seen(bytes: &[u8]) -> SeenBytes {
     SeenBytes(bytes.into())
 }
@@ -137,6 +148,13 @@ pub(crate) fn value(user: User) -> CacheLookup {
         expires_at,
         seen: seen(b"value"),
     }
+}
+
+/// A cache without pushes, whose other calls are the test's.
+pub(crate) fn cache_mock() -> MockUserCache {
+    let mut cache = MockUserCache::new();
+    cache.expect_subscribe().return_const(());
+    cache
 }
 
 pub(crate) fn unavailable() -> StoreError {
@@ -156,6 +174,8 @@ pub(crate) fn shared(
     let events = Arc::new(Events::default());
     let caches = Caches::Shared(SharedCache {
         cache,
+        // Only what runs beside the requests asks it.
+        relay: Arc::new(MockCacheRelay::new()),
         change_log: change_log(),
     });
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;

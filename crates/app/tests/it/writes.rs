@@ -5,10 +5,10 @@ use std::sync::Arc;
 use mockall::Sequence;
 use roster_adapters_memory::{MemoryStore, MemoryUsers};
 use roster_app::{Freshness, UserError};
-use roster_domain::ports::{MockUserCache, MockUserRepository, WriteError, Written};
+use roster_domain::ports::{MockUserRepository, WriteError, Written};
 use roster_domain::{Edit, UserPatch, UserVersion};
 
-use crate::support::{draft, embedded, id, renamed, shared, unavailable, user};
+use crate::support::{cache_mock, draft, embedded, id, renamed, shared, unavailable, user};
 
 fn with_metadata(patch: &str) -> UserPatch {
     UserPatch {
@@ -166,7 +166,7 @@ async fn a_condition_that_fails_before_the_merge_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_may_have_happened_is_followed_by_a_forced_read() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     users
         .expect_patch()
         .once()
@@ -203,7 +203,7 @@ async fn a_write_that_may_have_happened_is_followed_by_a_forced_read() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_stop_the_invalidation() {
-    let (mut cache, mut users) = (MockUserCache::new(), MockUserRepository::new());
+    let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
     users.expect_patch().once().returning(|_, _, _, _| {
         Ok(Some(Written {
             user: user(1, 2),

@@ -24,7 +24,21 @@ pub(super) struct CacheMetrics {
     breaker_open: Gauge,
     invalidations_failed: Counter,
     stale_sources: Counter,
+    unproven: Counter,
+    probes: Counter,
+    unproven_probes: Counter,
+    watermark_age: Gauge,
+    relay_rounds: Counter,
+    relay_changes: Counter,
+    relay_failures: Counter,
+    incarnations: Counter,
+    epochs_raised: Counter,
+    /// By horizon, as in [`AUDITED`]: agrees, differs.
+    audits: [[Counter; 2]; 3],
 }
+
+/// The horizons of the auditor in seconds, and how they are labelled.
+const AUDITED: [(u64, &str); 3] = [(1, "1"), (10, "10"), (60, "60")];
 
 impl CacheMetrics {
     pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
@@ -58,6 +72,21 @@ impl CacheMetrics {
             breaker_open: gauge(recorder, Metric::CacheBreakerOpen, &[]),
             invalidations_failed: plain(Metric::CacheInvalidationsFailed),
             stale_sources: plain(Metric::CacheStaleSources),
+            unproven: plain(Metric::CacheUnproven),
+            probes: plain(Metric::CacheWatermarkProbes),
+            unproven_probes: plain(Metric::CacheWatermarkUnproven),
+            watermark_age: gauge(recorder, Metric::CacheWatermarkAge, &[]),
+            relay_rounds: plain(Metric::RelayRounds),
+            relay_changes: plain(Metric::RelayChanges),
+            relay_failures: plain(Metric::RelayFailures),
+            incarnations: plain(Metric::RelayIncarnations),
+            epochs_raised: plain(Metric::CacheEpochsRaised),
+            audits: AUDITED.map(|(_, after)| {
+                ["true", "false"].map(|agrees| {
+                    let labels = [("after_seconds", after), ("agrees", agrees)];
+                    counter(recorder, Metric::CacheAudits, &labels)
+                })
+            }),
         }
     }
 }
@@ -90,6 +119,26 @@ impl CacheObserver for Metrics {
             }
             CacheEvent::InvalidationFailed => &cache.invalidations_failed,
             CacheEvent::StaleSource => &cache.stale_sources,
+            CacheEvent::Unproven => &cache.unproven,
+            CacheEvent::Probed { behind } => {
+                match behind {
+                    Some(behind) => cache.watermark_age.set(behind.as_secs_f64()),
+                    None => cache.unproven_probes.increment(1),
+                }
+                &cache.probes
+            }
+            CacheEvent::Relayed { changes } => {
+                cache.relay_changes.increment(changes as u64);
+                &cache.relay_rounds
+            }
+            CacheEvent::RelayFailed => &cache.relay_failures,
+            CacheEvent::EpochRaised => &cache.epochs_raised,
+            CacheEvent::IncarnationSeen => &cache.incarnations,
+            CacheEvent::Audited { after, agrees } => {
+                let place = AUDITED.iter().position(|(s, _)| *s == after.as_secs());
+                let Some(place) = place else { return };
+                &cache.audits[place][usize::from(!agrees)]
+            }
         };
         counter.increment(1);
     }

@@ -76,6 +76,27 @@ metrics! {
     CacheStaleSources = Counter "roster_cache_stale_sources_total" "Rows that were older than what the cache knew.";
 
     /// No labels.
+    CacheUnproven = Counter "roster_cache_unproven_total" "Cached answers that came without a bound on their age.";
+    /// No labels.
+    CacheWatermarkProbes = Counter "roster_cache_watermark_probes_total" "Times the watermark was read.";
+    /// No labels.
+    CacheWatermarkUnproven = Counter "roster_cache_watermark_unproven_total" "Times the watermark was read, or asked for, and proved nothing.";
+    /// No labels.
+    CacheWatermarkAge = Gauge "roster_cache_watermark_age_seconds" "How far the watermark was behind the shared cache's clock when it last proved something.";
+    /// No labels.
+    RelayRounds = Counter "roster_relay_rounds_total" "Rounds of this process's relay that delivered all that was pending.";
+    /// No labels.
+    RelayChanges = Counter "roster_relay_changes_total" "Changes that this process's relay delivered to the shared cache.";
+    /// No labels.
+    RelayFailures = Counter "roster_relay_failures_total" "Rounds of this process's relay that ended early.";
+    /// No labels.
+    RelayIncarnations = Counter "roster_relay_incarnations_total" "Lives of the shared cache that this process's relay met, the first included.";
+    /// No labels.
+    CacheEpochsRaised = Counter "roster_cache_epochs_raised_total" "Times this process made everything that is cached a miss.";
+    /// Labels `after_seconds` (`1`, `10`, `60`), `agrees` (`true`, `false`).
+    CacheAudits = Counter "roster_cache_audits_total" "Keys that were looked at some time after a change, by whether each tier held the row or nothing.";
+
+    /// No labels.
     RedisConnected = Gauge "roster_redis_connected" "1 while there is a connection to Redis.";
     /// Label `event` (`connected`, `disconnected`, `connect_failed`, `timed_out`).
     RedisEvents = Counter "roster_redis_events_total" "What happened to the connection to Redis.";

@@ -7,7 +7,7 @@ use roster_adapters_postgres::{
     PostgresActivities, PostgresChangeLog, PostgresNotifications, PostgresPool, PostgresReadiness,
     PostgresSettings, PostgresStats, PostgresUsers,
 };
-use roster_adapters_redis::{RedisReadiness, RedisSettings, RedisUserCache};
+use roster_adapters_redis::{RedisCacheRelay, RedisReadiness, RedisSettings, RedisUserCache};
 use roster_app::{Caches, ChangeLogKeeper, Runtime, SharedCache};
 use roster_domain::ports::ChangeLog;
 use tokio::task::JoinHandle;
@@ -56,6 +56,7 @@ pub(super) async fn open(
                 readiness: Arc::new(RedisReadiness::new(&cache)),
             });
             Caches::Shared(SharedCache {
+                relay: Arc::new(RedisCacheRelay::new(&cache)),
                 cache: Arc::new(cache),
                 change_log: Arc::clone(&change_log),
             })

@@ -10,8 +10,9 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use roster_adapters_memory::{
-    ManualClock, MemoryActivities, MemoryChangeLog, MemoryNotifications, MemoryReadiness,
-    MemoryStats, MemoryStore, MemoryUserCache, MemoryUsers, SequentialIds, TokioSpawner,
+    ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUsers, SequentialIds,
+    TokioSpawner,
 };
 use roster_app::{
     ActivityService, CachePolicy, Caches, DashboardPolicy, DashboardService, NotificationService,
@@ -56,10 +57,11 @@ impl Parts {
 
     /// The same behind a shared cache.
     pub(crate) fn with_shared_cache(mut self) -> Self {
+        let clock = Arc::<ManualClock>::clone(&self.clock) as _;
+        let cache = Arc::new(MemoryUserCache::new(clock));
         self.caches = Caches::Shared(SharedCache {
-            cache: Arc::new(MemoryUserCache::new(
-                Arc::<ManualClock>::clone(&self.clock) as _
-            )),
+            relay: Arc::new(MemoryCacheRelay::new(&cache)),
+            cache,
             change_log: Arc::new(MemoryChangeLog::new(self.store.clone())),
         });
         self

@@ -37,7 +37,7 @@ pub async fn an_expired_claim_is_free(fixture: &dyn RelayFixture) {
 
 pub async fn a_claim_is_of_one_database(fixture: &dyn RelayFixture) {
     assert!(begins(fixture, claim(1, HOLD)).await);
-    let other = other_database(fixture);
-    let round = fixture.relay().begin_round(other, claim(2, HOLD)).await;
+    let (other, claim) = (other_database(fixture), Some(claim(2, HOLD)));
+    let round = fixture.relay().begin_round(other, claim).await;
     assert!(round.unwrap().is_some());
 }

@@ -4,7 +4,7 @@
 use roster_domain::ports::{ImportRow, OnConflict, SeedBatch, SeedUser};
 use roster_domain::{MarkRead, NewUser, ProfilePatch, UserReplacement};
 
-use super::{drain, insert};
+use super::{change, drain, insert};
 use crate::StoreFixture;
 use crate::samples::{
     activity, email, later, new_user, notification, rename, replacement_of, user_id, version,
@@ -12,10 +12,10 @@ use crate::samples::{
 
 pub async fn an_insert_leaves_one_row(store: &dyn StoreFixture) {
     insert(store, 1).await;
-    assert_eq!(drain(store).await, 1);
+    assert_eq!(drain(store).await, [change(1, 1)]);
     insert(store, 2).await;
     insert(store, 3).await;
-    assert_eq!(drain(store).await, 2);
+    assert_eq!(drain(store).await, [change(2, 1), change(3, 1)]);
 }
 
 pub async fn a_patch_leaves_one_row(store: &dyn StoreFixture) {
@@ -26,20 +26,20 @@ pub async fn a_patch_leaves_one_row(store: &dyn StoreFixture) {
         let written = store.users().patch(one.id, &patch, None, later(step)).await;
         assert!(written.unwrap().unwrap().changed);
     }
-    assert_eq!(drain(store).await, 2);
+    assert_eq!(drain(store).await, [change(1, 2), change(1, 3)]);
 }
 
 pub async fn a_replacement_leaves_one_row(store: &dyn StoreFixture) {
     let mut one = insert(store, 1).await;
     drain(store).await;
-    for text in ["new@example.com", "newer@example.com"] {
+    for (reached, text) in [(2, "new@example.com"), (3, "newer@example.com")] {
         let wanted = UserReplacement {
             email: email(text),
             ..replacement_of(&one)
         };
         let written = store.users().replace(&wanted, later(1)).await;
         one = written.unwrap().unwrap().user;
-        assert_eq!(drain(store).await, 1, "{text}");
+        assert_eq!(drain(store).await, [change(1, reached)], "{text}");
     }
 }
 
@@ -48,7 +48,7 @@ pub async fn a_deletion_leaves_one_row(store: &dyn StoreFixture) {
     drain(store).await;
     let deleted = store.users().soft_delete(one.id, None, later(1)).await;
     assert!(deleted.unwrap().is_some());
-    assert_eq!(drain(store).await, 1);
+    assert_eq!(drain(store).await, [change(1, 2)]);
 }
 
 pub async fn a_restoration_leaves_one_row(store: &dyn StoreFixture) {
@@ -58,14 +58,14 @@ pub async fn a_restoration_leaves_one_row(store: &dyn StoreFixture) {
     drain(store).await;
     let restored = store.users().restore(one.id, None, later(2)).await;
     assert!(restored.unwrap().is_some());
-    assert_eq!(drain(store).await, 1);
+    assert_eq!(drain(store).await, [change(1, 3)]);
 }
 
 pub async fn a_purge_keeps_the_rows_and_leaves_one(store: &dyn StoreFixture) {
     let one = insert(store, 1).await;
     let purged = store.users().purge(one.id, None, later(1)).await;
     assert!(purged.unwrap().is_some());
-    assert_eq!(drain(store).await, 2);
+    assert_eq!(drain(store).await, [change(1, 1), change(1, 2)]);
 }
 
 pub async fn a_patch_that_changes_nothing_leaves_no_row(store: &dyn StoreFixture) {
@@ -75,7 +75,7 @@ pub async fn a_patch_that_changes_nothing_leaves_no_row(store: &dyn StoreFixture
         let written = store.users().patch(one.id, &patch, None, later(1)).await;
         assert!(written.unwrap().is_some());
     }
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }
 
 pub async fn a_replacement_that_changes_nothing_leaves_no_row(store: &dyn StoreFixture) {
@@ -83,7 +83,7 @@ pub async fn a_replacement_that_changes_nothing_leaves_no_row(store: &dyn StoreF
     drain(store).await;
     let written = store.users().replace(&replacement_of(&one), later(1)).await;
     assert!(written.unwrap().is_some());
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }
 
 pub async fn refused_writes_leave_no_row(store: &dyn StoreFixture) {
@@ -115,7 +115,7 @@ pub async fn refused_writes_leave_no_row(store: &dyn StoreFixture) {
     let _ = users.restore(one.id, None, later(1)).await;
     let _ = users.purge(one.id, wrong, later(1)).await;
     let _ = users.patch(user_id(9), &rename("B"), None, later(1)).await;
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }
 
 pub async fn an_import_leaves_a_row_for_each_stored_user(store: &dyn StoreFixture) {
@@ -145,7 +145,8 @@ pub async fn an_import_leaves_a_row_for_each_stored_user(store: &dyn StoreFixtur
     let transfer = store.transfer();
     let results = transfer.import(&batch, OnConflict::Update, later(1)).await;
     assert_eq!(results.unwrap().len(), 5);
-    assert_eq!(drain(store).await, 4);
+    let expected = [change(1, 2), change(3, 1), change(4, 1), change(4, 2)];
+    assert_eq!(drain(store).await, expected);
 }
 
 pub async fn an_import_that_stores_nothing_leaves_no_row(store: &dyn StoreFixture) {
@@ -162,7 +163,7 @@ pub async fn an_import_that_stores_nothing_leaves_no_row(store: &dyn StoreFixtur
         .import(&batch[1..], OnConflict::Skip, later(1))
         .await;
     assert_eq!(results.unwrap().len(), 1);
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }
 
 pub async fn a_seed_leaves_no_row(store: &dyn StoreFixture) {
@@ -174,7 +175,7 @@ pub async fn a_seed_leaves_no_row(store: &dyn StoreFixture) {
         }],
     };
     store.transfer().seed(&batch).await.unwrap();
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }
 
 pub async fn feeds_leave_no_row(store: &dyn StoreFixture) {
@@ -189,5 +190,5 @@ pub async fn feeds_leave_no_row(store: &dyn StoreFixture) {
     assert!(marked.unwrap().is_some());
     let appended = store.activities().append(user, &[activity(1)]).await;
     assert!(appended.unwrap().is_some());
-    assert_eq!(drain(store).await, 0);
+    assert_eq!(drain(store).await, []);
 }

@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
     ActivityRepository, BoxError, CacheNamespace, ChangeLog, CreatedNotification, ImportRow,
-    NotificationRepository, OnConflict, Readiness, RowResult, SeedBatch, StatsRepository,
-    StoreError, UserRepository, UserTransfer, WriteError, Written,
+    Incarnation, Invalidation, NotificationRepository, OnConflict, PendingChanges, Readiness,
+    RowResult, SeedBatch, StatsRepository, StoreError, UserRepository, UserTransfer, WriteError,
+    Written,
 };
 use roster_domain::{
     Activity, ActivityFilter, Email, MarkRead, Marked, NewActivity, NewNotification, NewUser,
@@ -233,8 +236,31 @@ impl ChangeLog for Faulty<dyn ChangeLog> {
         self.faults.around(call).await
     }
 
-    async fn purge_before(&self, cutoff: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let call = self.inner.purge_before(cutoff, limit);
+    async fn raise_epoch(&self, from: u128, to: u128) -> Result<CacheNamespace, StoreError> {
+        let call = self.inner.raise_epoch(from, to);
+        self.faults.around(call).await
+    }
+
+    async fn pending(
+        &self,
+        incarnation: &Incarnation,
+        limit: u32,
+    ) -> Result<PendingChanges, StoreError> {
+        let call = self.inner.pending(incarnation, limit);
+        self.faults.around(call).await
+    }
+
+    async fn acknowledge(
+        &self,
+        incarnation: &Incarnation,
+        changes: &[Invalidation],
+    ) -> Result<(), StoreError> {
+        let call = self.inner.acknowledge(incarnation, changes);
+        self.faults.around(call).await
+    }
+
+    async fn purge_older_than(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
+        let call = self.inner.purge_older_than(age, limit);
         self.faults.around(call).await
     }
 }

@@ -78,6 +78,31 @@ pub async fn concurrent_patches_leave_no_gap_between_versions(store: &dyn StoreF
     assert_eq!(find(store, one.id).await, rows.pop());
 }
 
+/// A patch that waited must be compared with the row that it waited for: another may have
+/// brought back what the patch is to change.
+pub async fn racing_patches_to_and_fro_answer_what_they_wrote(store: &dyn StoreFixture) {
+    let one = insert(store, 1).await;
+    let users = store.users();
+    for round in 1..=4 {
+        let answers = join_all((1..=WRITERS).map(|number| {
+            let users = &users;
+            async move {
+                let wanted = if number % 2 == 0 { "To" } else { "Fro" };
+                let patch = rename(wanted);
+                let answer = users.patch(one.id, &patch, None, later(round)).await;
+                let answer = answer.unwrap().unwrap();
+                assert_eq!(answer.user.name.as_str(), wanted);
+                answer
+            }
+        }))
+        .await;
+        let changed = answers.iter().filter(|answer| answer.changed);
+        let last = changed.max_by_key(|answer| answer.user.version);
+        let stored = find(store, one.id).await.unwrap();
+        assert_eq!(last.map(|answer| &answer.user), Some(&stored));
+    }
+}
+
 pub async fn of_concurrent_patches_of_one_version_one_is_stored(store: &dyn StoreFixture) {
     let one = insert(store, 1).await;
     let users = store.users();

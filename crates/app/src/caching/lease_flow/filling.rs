@@ -1,0 +1,180 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use roster_domain::ports::{
+    CacheLookup, CacheNamespace, ConnectionEpoch, FillOutcome, FillRequest, Filling, Lease,
+    LeaseToken, Stamped, StoreError,
+};
+use roster_domain::{UserId, UserVersion};
+
+use super::{LeaseFlow, Open};
+use crate::CacheEvent;
+use crate::caching::flights::Loaded;
+use crate::caching::loader::{Loader, Rows};
+use crate::caching::near_cache::Kept;
+
+/// A load whose lease is held.
+pub(super) struct Granted {
+    pub(super) open: Open,
+    pub(super) lease: Lease,
+    /// Every version below it is stale.
+    pub(super) floor: UserVersion,
+}
+
+impl LeaseFlow {
+    /// How often what was filled is read back, when the push of the fill itself comes between.
+    const READ_BACKS: usize = 2;
+
+    /// Reads what leases are held for, in a statement sent after the grant, and fills it in.
+    pub(super) async fn load(
+        &self,
+        loader: &Loader,
+        namespace: CacheNamespace,
+        granted: Vec<Granted>,
+    ) {
+        if granted.is_empty() {
+            return;
+        }
+        for granted in &granted {
+            granted.open.lead.begin_read();
+        }
+        let ids: Vec<UserId> = granted.iter().map(|granted| granted.open.lead.id).collect();
+        let rows = match loader.read(&ids).await {
+            Ok(rows) => rows,
+            Err(error) => return self.put_back(loader, namespace, granted, error).await,
+        };
+        let fills: Vec<FillRequest> = granted
+            .iter()
+            .map(|granted| fill(loader, granted, &rows))
+            .collect();
+        let outcomes = self
+            .cache
+            .fill_many(namespace, &fills)
+            .await
+            .unwrap_or_default();
+        let mut filled = Vec::new();
+        for (index, granted) in granted.into_iter().enumerate() {
+            let outcome = outcomes.get(index).copied();
+            if let Some(outcome) = outcome {
+                loader.observer.observe(CacheEvent::Filled(outcome));
+            }
+            if outcome == Some(FillOutcome::StaleSource) {
+                loader.observer.observe(CacheEvent::StaleSource);
+            }
+            let stored = outcome == Some(FillOutcome::Stored);
+            let Open { lead, reason, .. } = granted.open;
+            if stored {
+                filled.push(lead.id);
+            }
+            let loaded = Loaded {
+                user: rows.users.get(&lead.id).map(Arc::clone),
+                trace: loader.forwarded(&lead, reason, stored),
+                read_at: Some(rows.read_at),
+                proof: None,
+                current: stored,
+            };
+            lead.finish(Ok(loaded));
+        }
+        self.read_back(loader, filled).await;
+    }
+
+    /// Ends loads whose database failed: what the lease replaced is put back where it was
+    /// merely below what this caller asked for, and the other leases end.
+    ///
+    /// A value that is put back was stored when the lease was granted, and nobody invalidated
+    /// since, or the fill is refused: it is as right as it was.
+    async fn put_back(
+        &self,
+        loader: &Loader,
+        namespace: CacheNamespace,
+        granted: Vec<Granted>,
+        error: StoreError,
+    ) {
+        let now = loader.runtime.clock.now();
+        let (mut fills, mut leases) = (Vec::new(), Vec::new());
+        for Granted { open, lease, .. } in &granted {
+            match &open.fallback {
+                Some((user, expires_at)) if *expires_at > now => fills.push(FillRequest {
+                    lease: *lease,
+                    filling: Filling::User(Arc::clone(user), *expires_at),
+                    ttl: expires_at.since(now),
+                }),
+                _ => leases.push(*lease),
+            }
+        }
+        // If these fail too, the leases end by themselves.
+        if !fills.is_empty() {
+            let _ = self.cache.fill_many(namespace, &fills).await;
+        }
+        if !leases.is_empty() {
+            let _ = self.cache.release_many(&leases).await;
+        }
+        let error = Arc::new(error);
+        for granted in granted {
+            granted.open.lead.finish(Err(Arc::clone(&error)));
+        }
+    }
+
+    /// Keeps in this process what was just filled, by a read of the tracked connection and
+    /// after the answers: what a writer or filler holds itself, nobody would tell it about.
+    async fn read_back(&self, loader: &Loader, mut ids: Vec<UserId>) {
+        for _ in 0..Self::READ_BACKS {
+            if ids.is_empty() || self.near.connection() == ConnectionEpoch::UNTRACKED {
+                return;
+            }
+            let tickets: Vec<_> = ids.iter().map(|id| self.near.ticket(*id)).collect();
+            let Some(namespace) = self.namespace.current().await else {
+                return;
+            };
+            let found = self.cache.get_many(namespace, &ids).await;
+            let Ok(Stamped { connection, reply }) = found else {
+                return;
+            };
+            let mut refused = Vec::new();
+            for ((id, ticket), lookup) in ids.into_iter().zip(tickets).zip(reply) {
+                let (content, ttl) = match lookup {
+                    CacheLookup::Value {
+                        user, expires_at, ..
+                    } => {
+                        let ttl = expires_at.since(loader.runtime.clock.now());
+                        (Kept::User(user), ttl)
+                    }
+                    CacheLookup::Absent { floor, .. } => {
+                        (Kept::Absent { floor }, loader.policy.absent_ttl)
+                    }
+                    CacheLookup::Floor { .. } | CacheLookup::Leased { .. } => continue,
+                };
+                if !self.keep(loader, id, ticket, connection, content, ttl) {
+                    refused.push(id);
+                }
+            }
+            ids = refused;
+        }
+    }
+}
+
+fn fill(loader: &Loader, granted: &Granted, rows: &Rows) -> FillRequest {
+    let policy = &loader.policy;
+    let (filling, ttl) = match rows.users.get(&granted.lease.id) {
+        Some(user) => {
+            let ttl = jittered(policy.value_ttl, granted.lease.token);
+            (
+                Filling::User(Arc::clone(user), loader.runtime.clock.now().plus(ttl)),
+                ttl,
+            )
+        }
+        None => (Filling::Absent(granted.floor), policy.absent_ttl),
+    };
+    FillRequest {
+        lease: granted.lease,
+        filling,
+        ttl,
+    }
+}
+
+/// ±10 %, so that what was loaded together does not end together.
+fn jittered(ttl: Duration, token: LeaseToken) -> Duration {
+    let [a, b, ..] = token.0;
+    let share = f64::from(u16::from_be_bytes([a, b])) / f64::from(u16::MAX);
+    ttl.mul_f64(0.9 + 0.2 * share)
+}
