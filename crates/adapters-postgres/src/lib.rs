@@ -8,6 +8,7 @@ mod pool;
 mod retry;
 
 mod moment;
+mod transaction_age;
 mod user_row;
 
 mod user_list;
@@ -39,5 +40,6 @@ pub use notifications::PostgresNotifications;
 pub use pool::{InvalidSettings, PostgresPool, PostgresSettings, connect};
 pub use readiness::PostgresReadiness;
 pub use stats::PostgresStats;
+pub use transaction_age::LONGEST_TRANSACTION;
 pub use user_repository::PostgresUsers;
 pub use user_transfer::PostgresUserTransfer;

@@ -5,6 +5,7 @@ use roster_domain::{Email, Timestamp, UserId, UserVersion};
 use sqlx::types::Uuid;
 use sqlx::{Connection as _, PgConnection};
 
+use crate::transaction_age::refuse_old;
 use crate::user_row::{UserRow, version_parameter};
 
 /// The row as the deletion found it, and its version after it; no version when it did nothing.
@@ -159,6 +160,7 @@ pub(crate) async fn purge(
     }
     let version = delete_user(&mut transaction, id).await?;
     keep_first_version(&mut transaction, id).await?;
+    refuse_old(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Purge::Done(version))
 }

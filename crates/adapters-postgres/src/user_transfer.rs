@@ -15,6 +15,7 @@ use sqlx::{Connection as _, PgConnection};
 use crate::error::{corrupt, store_error, violated_key};
 use crate::pool::PostgresPool;
 use crate::retry::run;
+use crate::transaction_age::refuse_old;
 use crate::user_row::UserRow;
 use import_plan::{Known, Plan};
 
@@ -137,6 +138,7 @@ async fn import(
     let Plan { results, changes } = Plan::new(known, rows, on_conflict, at);
     if let Some(changes) = changes {
         import_statements::store(&mut transaction, &changes).await?;
+        refuse_old(&mut transaction).await?;
         transaction.commit().await?;
     }
     Ok(Imported::Done(results))

@@ -1,7 +1,7 @@
 //! The change log is written with every change, and no change is kept without it.
 
 use roster_domain::ports::{StoreError, UserRepository as _, WriteError};
-use roster_domain::{NewUser, ProfilePatch, UserId, UserVersion};
+use roster_domain::{ProfilePatch, UserId, UserVersion};
 use roster_port_contracts::samples::{email, later, new_user, rename, replacement_of};
 use sqlx::{Connection as _, PgConnection};
 
@@ -199,30 +199,68 @@ async fn a_patch_that_waited_answers_the_newest_row() {
     }
 }
 
-/// The log's rows carry the moment of the change: they are purged by their age.
+/// Not at its end: how long a change was under way is a part of its age.
 #[tokio::test]
-async fn an_imported_user_is_logged_at_the_time_of_the_import() {
+async fn a_change_that_waited_is_dated_at_its_beginning() {
+    let Some(store) = store().await else { return };
+    let user = store.users().insert(&new_user(1)).await.unwrap();
+    let mut sql = store.sql().await;
+    let mut holdup = sql.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM users FOR UPDATE")
+        .execute(&mut *holdup)
+        .await
+        .unwrap();
+    let users = store.users();
+    let patch = tokio::spawn(async move {
+        let patch = rename("Other");
+        users.patch(user.id, &patch, None, later(1)).await
+    });
+    store.wait_for_locks(1).await;
+    let waiting: time::OffsetDateTime = sqlx::query_scalar("SELECT clock_timestamp()")
+        .fetch_one(&mut *holdup)
+        .await
+        .unwrap();
+    holdup.rollback().await.unwrap();
+    patch.await.unwrap().unwrap();
+    let changed_at: time::OffsetDateTime =
+        sqlx::query_scalar("SELECT changed_at FROM user_changes WHERE version = 2")
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
+    assert!(changed_at < waiting, "{changed_at} and {waiting}");
+}
+
+/// Every statement of a write that takes several shows the time of the first.
+#[tokio::test]
+async fn the_rows_of_one_transaction_have_one_time() {
     use roster_domain::ports::{ImportRow, OnConflict, UserTransfer as _};
 
     let Some(store) = store().await else { return };
-    let old = NewUser {
-        created_at: roster_domain::Timestamp::UNIX_EPOCH,
-        ..new_user(1)
-    };
-    let row = ImportRow {
-        user: old,
-        id_given: true,
-    };
-    let at = later(100);
+    let rows: Vec<_> = (1..=3)
+        .map(|number| ImportRow {
+            user: new_user(number),
+            id_given: true,
+        })
+        .collect();
     store
         .transfer()
-        .import(&[row], OnConflict::Skip, at)
+        .import(&rows, OnConflict::Skip, later(1))
         .await
         .unwrap();
-    let changed_at: time::OffsetDateTime =
-        sqlx::query_scalar("SELECT changed_at FROM user_changes")
-            .fetch_one(&mut store.sql().await)
+    let mut sql = store.sql().await;
+    let times = async |sql: &mut PgConnection| -> i64 {
+        sqlx::query_scalar("SELECT count(DISTINCT changed_at) FROM user_changes")
+            .fetch_one(sql)
             .await
-            .unwrap();
-    assert_eq!(changed_at, time::OffsetDateTime::from(at));
+            .unwrap()
+    };
+    assert_eq!(times(&mut sql).await, 1);
+    sqlx::query("DELETE FROM user_changes")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    let id = new_user(1).id;
+    store.users().purge(id, None, later(1)).await.unwrap();
+    assert_eq!(logged(&mut sql, id).await.len(), 2);
+    assert_eq!(times(&mut sql).await, 1);
 }

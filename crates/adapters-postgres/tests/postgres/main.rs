@@ -10,6 +10,8 @@ mod support;
 mod contracts;
 
 mod change_log;
+mod relaying;
+
 mod claims;
 mod feeds;
 

@@ -72,6 +72,10 @@ impl Store {
         PostgresStats::new(self.pool.clone())
     }
 
+    pub(crate) fn change_log(&self) -> PostgresChangeLog {
+        PostgresChangeLog::new(self.pool.clone())
+    }
+
     /// A connection beside the pool.
     pub(crate) async fn sql(&self) -> PgConnection {
         PgConnection::connect(self.database.url()).await.unwrap()
@@ -126,6 +130,6 @@ impl StoreFixture for Store {
     }
 
     fn change_log(&self) -> Option<Arc<dyn ChangeLog>> {
-        Some(Arc::new(PostgresChangeLog::new(self.pool.clone())))
+        Some(Arc::new(Self::change_log(self)))
     }
 }
