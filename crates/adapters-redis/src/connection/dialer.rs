@@ -107,7 +107,8 @@ fn listener(
                 signals.over.notify_one();
             }
             PushKind::Invalidate => {
-                if pushes.invalidated(epoch, &push.data) {
+                let is_all = pushes.invalidated(epoch, &push.data);
+                if is_all {
                     // A flush, or a primary that became a replica: the heartbeat tells.
                     signals.doubted.notify_one();
                 }

@@ -94,3 +94,19 @@ async fn a_server_that_is_absent_at_start_is_one_warning_without_the_password() 
     assert_eq!(lines.with("cannot connect to Redis"), 1);
     assert_eq!(lines.with("hunter2"), 0);
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_to_track_is_one_warning_however_often_it_is_lost() {
+    let bench = bench!();
+    if !crate::tracking::forbid(&bench, "client|tracking").await {
+        return;
+    }
+    let lines = Lines::about(bench.server.addr());
+    let (cache, tally) = crate::support::cache(crate::tracking::limited(&bench)).await;
+    for losses in 1..=2 {
+        let _: i64 = bench.ask("CLIENT KILL TYPE normal SKIPME yes").await;
+        until(|| tally.of(RedisEvent::Connected) > losses).await;
+    }
+    assert_eq!(lines.with("does not track what this connection reads"), 1);
+    drop(cache);
+}

@@ -11,7 +11,10 @@ mod support;
 
 mod contracts;
 mod faults;
+mod guarding;
 mod load;
 mod logs;
+mod relaying;
 mod releases;
 mod scripts;
+mod tracking;

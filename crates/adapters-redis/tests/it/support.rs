@@ -9,8 +9,8 @@ use roster_adapters_redis::{
     PayloadFault, RedisEvent, RedisObserver, RedisSettings, RedisUserCache,
 };
 use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
-    Filling, Invalidation, Lease, LeaseToken, SeenBytes, UserCache,
+    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, CachePush, FillOutcome,
+    FillRequest, Filling, Invalidation, InvalidationSink, Lease, LeaseToken, SeenBytes, UserCache,
 };
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 use roster_test_services::RedisServer;
@@ -53,6 +53,50 @@ impl RedisObserver for Tally {
 impl Tally {
     pub(crate) fn of(&self, event: RedisEvent) -> usize {
         self.0.lock().unwrap().get(&event).copied().unwrap_or(0)
+    }
+}
+
+/// Remembers pushes.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<CachePush>>);
+
+impl InvalidationSink for Heard {
+    fn push(&self, push: CachePush) {
+        self.0.lock().unwrap().push(push);
+    }
+}
+
+impl Heard {
+    pub(crate) fn of(cache: &RedisUserCache) -> Arc<Self> {
+        let heard = Arc::new(Self::default());
+        cache.subscribe(Arc::<Self>::clone(&heard));
+        heard
+    }
+
+    pub(crate) fn all(&self) -> Vec<CachePush> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Everything but what is said of single keys.
+    pub(crate) fn of_the_connection(&self) -> Vec<CachePush> {
+        let mut pushes = self.all();
+        pushes.retain(|push| !matches!(push, CachePush::Changed(_)));
+        pushes
+    }
+
+    /// The users that changed, in order.
+    pub(crate) fn changed(&self) -> Vec<UserId> {
+        let mut changed = Vec::new();
+        for push in self.all() {
+            if let CachePush::Changed(ids) = push {
+                changed.extend(ids);
+            }
+        }
+        changed
+    }
+
+    pub(crate) fn has(&self, push: &CachePush) -> bool {
+        self.0.lock().unwrap().contains(push)
     }
 }
 
@@ -227,6 +271,15 @@ pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
 pub(crate) async fn get(cache: &RedisUserCache) -> Result<CacheLookup, CacheError> {
     let answer = cache.get_many(OURS, &[ID]).await?;
     Ok(answer.reply.into_iter().next().unwrap())
+}
+
+/// The key of a user, as an operator spells it.
+pub(crate) fn key(id: UserId) -> String {
+    format!("roster:u:{{{id}}}")
+}
+
+pub(crate) fn numbered(number: u128) -> UserId {
+    UserId::new(Uuid::from_u128(number))
 }
 
 pub(crate) fn user(version: u64) -> User {

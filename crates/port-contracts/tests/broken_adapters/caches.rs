@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roster_adapters_memory::{ManualClock, MemoryUserCache};
 use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
-    Filling, Invalidation, InvalidationSink, Lease, Stamped, UserCache,
+    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, CachePush, ConnectionEpoch,
+    FillOutcome, FillRequest, Filling, Invalidation, InvalidationSink, Lease, Stamped, UserCache,
 };
 use roster_domain::{UserId, UserVersion};
 use roster_port_contracts::CacheFixture;
@@ -25,6 +25,19 @@ pub(crate) enum CacheRule {
     LeaseNeverFreed,
     RepeatDestroysLease,
     AnyDatabase,
+    EvictionSparesValues,
+    EvictionSparesAbsences,
+    EvictionKeepsFloor,
+    EvictionSparesLease,
+    EvictionTakesAll,
+    EvictionIsSilent,
+    OwnChangesAreSilent,
+    WaitersAreUntracked,
+    FoundIsUntracked,
+    ReadAgainIsUntracked,
+    PushesComeLate,
+    PushesWithoutStamp,
+    AcquisitionsWithoutStamp,
 }
 
 pub(crate) struct Fixture {
@@ -35,9 +48,10 @@ pub(crate) struct Fixture {
 pub(crate) fn broken(rule: CacheRule) -> Fixture {
     let clock = Arc::new(ManualClock::default());
     let cache = Arc::new(Cache {
-        inner: MemoryUserCache::new(Arc::<ManualClock>::clone(&clock)),
+        inner: Arc::new(MemoryUserCache::new(Arc::<ManualClock>::clone(&clock))),
         rule,
         acquired: Mutex::default(),
+        ears: Arc::default(),
     });
     Fixture { clock, cache }
 }
@@ -46,6 +60,11 @@ pub(crate) fn broken(rule: CacheRule) -> Fixture {
 impl CacheFixture for Fixture {
     fn cache(&self) -> Arc<dyn UserCache> {
         Arc::<Cache>::clone(&self.cache)
+    }
+
+    /// Not broken, so that its changes are nobody's own.
+    async fn elsewhere(&self) -> Arc<dyn UserCache> {
+        Arc::<MemoryUserCache>::clone(&self.cache.inner)
     }
 
     async fn advance(&self, duration: Duration) {
@@ -63,10 +82,54 @@ impl CacheFixture for Fixture {
 }
 
 struct Cache {
-    inner: MemoryUserCache,
+    inner: Arc<MemoryUserCache>,
     rule: CacheRule,
     /// Every user that somebody ever asked to load.
     acquired: Mutex<HashSet<UserId>>,
+    ears: Arc<Ears>,
+}
+
+/// What stands between the cache and its sinks.
+#[derive(Default)]
+struct Ears {
+    /// Whose changes are not heard.
+    deaf_to: Mutex<HashSet<UserId>>,
+    /// Whose changes were heard since they were last acquired or filled.
+    heard: Mutex<HashSet<UserId>>,
+}
+
+struct Filter {
+    sink: Arc<dyn InvalidationSink>,
+    ears: Arc<Ears>,
+    is_late: bool,
+}
+
+impl InvalidationSink for Filter {
+    fn push(&self, push: CachePush) {
+        if let CachePush::Changed(ids) = &push {
+            let deaf_to = self.ears.deaf_to.lock().unwrap();
+            if ids.iter().any(|id| deaf_to.contains(id)) {
+                return;
+            }
+            self.ears.heard.lock().unwrap().extend(ids);
+            if self.is_late {
+                let sink = Arc::clone(&self.sink);
+                tokio::spawn(async move { sink.push(push) });
+                return;
+            }
+        }
+        self.sink.push(push);
+    }
+}
+
+impl Ears {
+    fn close_to(&self, id: UserId) {
+        self.deaf_to.lock().unwrap().insert(id);
+    }
+
+    fn open_to(&self, id: UserId) {
+        self.deaf_to.lock().unwrap().remove(&id);
+    }
 }
 
 /// The namespace of the cases.
@@ -113,7 +176,19 @@ impl UserCache for Cache {
         if self.is(CacheRule::AnyDatabase) {
             namespace.database = NAMESPACE.database;
         }
-        self.inner.get_many(namespace, ids).await
+        for id in ids {
+            let is_heard = self.ears.heard.lock().unwrap().contains(id);
+            if self.is(CacheRule::ReadAgainIsUntracked) && is_heard {
+                self.ears.close_to(*id);
+            } else {
+                self.ears.open_to(*id);
+            }
+        }
+        let mut stamped = self.inner.get_many(namespace, ids).await?;
+        if self.is(CacheRule::PushesWithoutStamp) {
+            stamped.connection = ConnectionEpoch::UNTRACKED;
+        }
+        Ok(stamped)
     }
 
     async fn acquire_many(
@@ -131,7 +206,21 @@ impl UserCache for Cache {
                 request.hold_for = Duration::from_hours(1);
             }
         }
-        self.inner.acquire_many(namespace, &asked).await
+        let mut stamped = self.inner.acquire_many(namespace, &asked).await?;
+        for (request, acquired) in asked.iter().zip(&stamped.reply) {
+            let id = request.lease.id;
+            self.ears.heard.lock().unwrap().remove(&id);
+            self.ears.open_to(id);
+            match (self.rule, acquired) {
+                (CacheRule::WaitersAreUntracked, Acquired::Wait { .. })
+                | (CacheRule::FoundIsUntracked, Acquired::Found(_)) => self.ears.close_to(id),
+                _ => {}
+            }
+        }
+        if self.is(CacheRule::PushesWithoutStamp) || self.is(CacheRule::AcquisitionsWithoutStamp) {
+            stamped.connection = ConnectionEpoch::UNTRACKED;
+        }
+        Ok(stamped)
     }
 
     async fn fill_many(
@@ -140,6 +229,9 @@ impl UserCache for Cache {
         fills: &[FillRequest],
     ) -> Result<Vec<FillOutcome>, CacheError> {
         let mut outcomes = self.inner.fill_many(namespace, fills).await?;
+        for fill in fills {
+            self.ears.heard.lock().unwrap().remove(&fill.lease.id);
+        }
         for (outcome, fill) in outcomes.iter_mut().zip(fills) {
             if *outcome == FillOutcome::Refused && self.accepts(fill).await? {
                 let request = AcquireRequest {
@@ -196,6 +288,9 @@ impl UserCache for Cache {
                 }
                 _ => {}
             }
+            if self.is(CacheRule::OwnChangesAreSilent) {
+                self.ears.close_to(each.id);
+            }
             let changed = self.inner.invalidate_many(&[*each]).await?.remove(0);
             answers.push(changed);
             let was_value = matches!(before, CacheLookup::Value { .. });
@@ -207,10 +302,40 @@ impl UserCache for Cache {
     }
 
     async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
-        self.inner.evict_many(ids).await
+        for id in ids {
+            let before = self.look_up(*id).await?;
+            let is_spared = match &before {
+                CacheLookup::Value { .. } => self.is(CacheRule::EvictionSparesValues),
+                CacheLookup::Absent { .. } => self.is(CacheRule::EvictionSparesAbsences),
+                CacheLookup::Leased { .. } => self.is(CacheRule::EvictionSparesLease),
+                CacheLookup::Floor { .. } => false,
+            };
+            if is_spared {
+                continue;
+            }
+            if self.is(CacheRule::EvictionIsSilent) {
+                self.ears.close_to(*id);
+            }
+            self.inner.evict_many(&[*id]).await?;
+            match before {
+                CacheLookup::Floor { floor, .. } if self.is(CacheRule::EvictionKeepsFloor) => {
+                    let kept = Invalidation { id: *id, floor };
+                    self.inner.invalidate_many(&[kept]).await?;
+                }
+                _ => {}
+            }
+        }
+        if self.is(CacheRule::EvictionTakesAll) {
+            self.inner.clear();
+        }
+        Ok(())
     }
 
     fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
-        self.inner.subscribe(sink);
+        self.inner.subscribe(Arc::new(Filter {
+            sink,
+            ears: Arc::clone(&self.ears),
+            is_late: self.is(CacheRule::PushesComeLate),
+        }));
     }
 }

@@ -5,6 +5,8 @@
 
 mod caches;
 mod feeds;
+mod logs;
+mod relays;
 mod transfers;
 mod users;
 
@@ -22,12 +24,14 @@ use roster_domain::ports::{
     UserTransfer,
 };
 use roster_port_contracts::{
-    Case, StoreFixture, activity_repository, change_log, notification_repository, stats_repository,
-    user_cache, user_repository, user_transfer,
+    Case, StoreFixture, activity_repository, cache_relay, change_log, notification_repository,
+    stats_repository, user_cache, user_repository, user_transfer,
 };
 
 use caches::CacheRule;
 use feeds::FeedRule;
+use logs::LogRule;
+use relays::RelayRule;
 use transfers::TransferRule;
 use users::UserRule;
 
@@ -70,6 +74,58 @@ broken! { failing_users:
         ["replace_changes_the_letter_case_of_an_address"],
     an_unchanged_patch_is_logged: UserRule::UnchangedPatchLogged =>
         ["a_patch_that_changes_nothing_leaves_no_row"],
+    a_patch_is_compared_with_an_earlier_row: UserRule::PatchComparesEarly =>
+        ["racing_patches_to_and_fro_answer_what_they_wrote"],
+    the_log_is_dated_by_its_writers: UserRule::WriterDatesTheLog =>
+        ["a_writer_whose_clock_is_slow_leaves_young_rows"],
+}
+
+broken! { failing_logs:
+    a_read_of_the_log_has_no_limit: LogRule::PendingIgnoresLimit =>
+        ["pending_answers_no_more_than_the_limit"],
+    a_read_of_the_log_acknowledges: LogRule::PendingTakesAway => [
+        "pending_takes_nothing_away",
+        "pending_shows_every_caller_the_same",
+    ],
+    what_a_smaller_one_acknowledged_is_missed: LogRule::MissesAcknowledgedBySmaller =>
+        ["an_acknowledged_change_is_pending_for_one_that_sorts_after"],
+    what_a_greater_one_acknowledged_is_missed: LogRule::MissesAcknowledgedByGreater => [
+        "an_acknowledged_change_is_pending_for_one_that_sorts_before",
+        "the_last_acknowledgement_is_the_one_that_counts",
+    ],
+    incarnations_are_told_apart_by_clock_alone: LogRule::ComparesClocksOnly =>
+        ["an_acknowledged_change_is_pending_for_another_history"],
+    the_time_of_the_log_goes_back: LogRule::TimeGoesBack =>
+        ["pending_answers_a_time_that_does_not_go_back"],
+    the_namespace_of_the_log_is_remembered: LogRule::NamespaceKept =>
+        ["pending_answers_the_raised_epoch"],
+    an_acknowledgement_is_of_the_user: LogRule::AcknowledgesWholeUser =>
+        ["an_acknowledged_version_leaves_the_others_pending"],
+    the_first_acknowledgement_stays: LogRule::FirstAcknowledgementStays =>
+        ["the_last_acknowledgement_is_the_one_that_counts"],
+    an_acknowledgement_brings_a_row_back: LogRule::AcknowledgementBringsBack =>
+        ["a_change_that_is_gone_is_passed_over"],
+    an_epoch_is_raised_from_any: LogRule::RaisesFromAny => [
+        "raise_epoch_from_another_one_answers_what_it_is",
+        "of_concurrent_raises_one_is_stored",
+    ],
+    who_loses_a_raise_answers_what_was: LogRule::LoserAnswersWhatItRead =>
+        ["of_concurrent_raises_one_is_stored"],
+    a_purge_of_the_log_ignores_the_age: LogRule::PurgeIgnoresAge => [
+        "purge_older_than_leaves_younger_rows",
+        "no_row_is_older_than_all_of_time",
+        "a_writer_whose_clock_is_slow_leaves_young_rows",
+    ],
+    an_age_overflows: LogRule::PurgeAgeOverflows =>
+        ["no_row_is_older_than_all_of_time"],
+    a_purge_of_the_log_has_no_limit: LogRule::PurgeIgnoresLimit => [
+        "purge_older_than_deletes_no_more_than_the_limit",
+        "purge_older_than_deletes_the_oldest_first",
+    ],
+    a_purge_of_the_log_goes_by_key: LogRule::PurgesInOrderOfKeys =>
+        ["purge_older_than_deletes_the_oldest_first"],
+    a_purge_of_the_log_spares_what_is_acknowledged: LogRule::PurgeSparesAcknowledged =>
+        ["purge_older_than_deletes_acknowledged_rows_and_pending_ones"],
 }
 
 broken! { failing_feeds:
@@ -94,8 +150,6 @@ broken! { failing_transfers:
         ["fail_stores_nothing_when_an_id_was_purged"],
     an_export_ends_with_a_full_page: TransferRule::ExportSkipsRow =>
         ["an_export_walks_all_users_by_id"],
-    a_log_purge_includes_its_moment: TransferRule::LogPurgeIncludes =>
-        ["purge_before_deletes_what_is_older_than_the_moment"],
 }
 
 broken! { failing_caches:
@@ -125,12 +179,98 @@ broken! { failing_caches:
         ["a_repeated_invalidation_spares_a_later_lease"],
     a_value_of_another_database_is_served: CacheRule::AnyDatabase =>
         ["a_value_of_another_database_is_passed_over"],
+    an_eviction_spares_values: CacheRule::EvictionSparesValues => [
+        "an_evicted_key_is_a_miss",
+        "an_eviction_of_nothing_is_done",
+        "an_eviction_is_pushed",
+    ],
+    an_eviction_spares_absences: CacheRule::EvictionSparesAbsences =>
+        ["an_evicted_absence_is_a_miss"],
+    an_eviction_keeps_the_floor: CacheRule::EvictionKeepsFloor =>
+        ["an_evicted_key_is_granted_without_a_floor"],
+    an_eviction_spares_a_lease: CacheRule::EvictionSparesLease =>
+        ["a_fill_after_the_eviction_is_refused"],
+    an_eviction_takes_all: CacheRule::EvictionTakesAll =>
+        ["an_eviction_leaves_other_keys"],
+    an_eviction_is_silent: CacheRule::EvictionIsSilent =>
+        ["an_eviction_is_pushed"],
+    own_changes_are_silent: CacheRule::OwnChangesAreSilent =>
+        ["a_change_after_a_tracked_reply_is_pushed"],
+    a_waiter_is_not_tracked: CacheRule::WaitersAreUntracked =>
+        ["a_waiter_hears_of_the_fill"],
+    what_an_acquisition_finds_is_not_tracked: CacheRule::FoundIsUntracked =>
+        ["a_value_found_instead_of_a_lease_is_tracked"],
+    a_key_is_tracked_once: CacheRule::ReadAgainIsUntracked => [
+        "a_key_that_was_read_again_is_pushed_again",
+        "a_waiter_hears_of_the_fill",
+        "a_reply_comes_after_the_pushes_of_what_it_knows",
+    ],
+    pushes_go_through_a_task: CacheRule::PushesComeLate =>
+        ["a_reply_comes_after_the_pushes_of_what_it_knows"],
+    pushes_come_for_replies_without_a_stamp: CacheRule::PushesWithoutStamp =>
+        ["a_reply_without_a_push_is_not_tracked"],
+    acquisitions_have_no_stamp: CacheRule::AcquisitionsWithoutStamp =>
+        ["an_acquisition_is_stamped_as_a_look_up_is"],
+}
+
+broken! { failing_relays:
+    anybody_may_begin: RelayRule::ClaimIgnored => [
+        "a_claim_keeps_others_out",
+        "a_holder_who_asks_again_goes_on_holding",
+        "an_expired_claim_is_free",
+    ],
+    a_claim_keeps_all_out: RelayRule::ClaimNeeded =>
+        ["a_claim_keeps_nobody_out_who_asks_for_none"],
+    a_claim_is_not_renewed: RelayRule::ClaimNotRenewed =>
+        ["a_holder_who_asks_again_goes_on_holding"],
+    a_claim_never_ends: RelayRule::ClaimForEver =>
+        ["an_expired_claim_is_free"],
+    one_claim_is_for_all_databases: RelayRule::OneClaim =>
+        ["a_claim_is_of_one_database"],
+    a_watermark_speaks_of_the_end_of_its_round: RelayRule::MarksTheEnd =>
+        ["a_watermark_speaks_of_the_beginning_of_its_round"],
+    the_watermark_goes_back: RelayRule::MarkGoesBack => [
+        "a_round_marks_once",
+        "an_older_round_does_not_take_the_watermark_back",
+    ],
+    a_first_watermark_stays: RelayRule::MarkStays =>
+        ["a_later_round_moves_the_watermark"],
+    one_watermark_is_for_all_databases: RelayRule::OneMark =>
+        ["a_watermark_is_of_one_database"],
+    the_watermark_survives_its_values: RelayRule::MarkSurvives =>
+        ["a_watermark_is_lost_with_the_values"],
+    another_history_is_marked: RelayRule::HistoryIgnored =>
+        ["a_round_of_an_earlier_history_marks_nothing"],
+    a_history_is_not_named: RelayRule::HistoryUnnamed =>
+        ["a_new_history_keeps_the_clock"],
+    a_round_does_not_see_the_watermark: RelayRule::MarkUnseen =>
+        ["the_next_round_begins_with_the_watermark"],
+    time_stands_still: RelayRule::TimeStandsStill =>
+        ["a_probe_tells_the_time"],
+    a_probe_goes_by_another_connection: RelayRule::ProbeUnstamped =>
+        ["a_probe_is_stamped_as_values_are"],
+    a_probe_has_another_clock: RelayRule::ProbeByAnotherClock =>
+        ["a_probe_has_the_clock_of_the_incarnation"],
+    an_incarnation_is_of_a_connection: RelayRule::IncarnationOfConnection =>
+        ["an_incarnation_stays_while_the_data_does"],
+    a_round_outlives_its_connection: RelayRule::RoundOutlivesConnection =>
+        ["a_round_whose_connection_is_lost_fails"],
+    an_invalidation_of_a_round_evicts: RelayRule::InvalidationEvicts => [
+        "an_invalidation_of_a_round_leaves_its_floor",
+        "an_invalidation_of_a_round_keeps_a_value_at_its_floor",
+        "an_invalidation_of_a_round_ends_an_absence",
+        "an_invalidation_of_a_round_spares_a_later_lease",
+        "a_round_whose_connection_is_lost_fails",
+    ],
+    an_invalidation_of_a_round_spares_leases: RelayRule::InvalidationSparesLeases =>
+        ["an_invalidation_of_a_round_destroys_a_lease"],
 }
 
 #[tokio::test]
 async fn a_sound_adapter_fails_nothing() {
     assert_eq!(failing_stores(Store::sound).await, [""; 0]);
     assert_eq!(failing_caches(CacheRule::None).await, [""; 0]);
+    assert_eq!(failing_relays(RelayRule::None).await, [""; 0]);
 }
 
 async fn failing_users(rule: UserRule) -> Vec<&'static str> {
@@ -143,6 +283,10 @@ async fn failing_feeds(rule: FeedRule) -> Vec<&'static str> {
 
 async fn failing_transfers(rule: TransferRule) -> Vec<&'static str> {
     failing_stores(|| transfers::broken(rule)).await
+}
+
+async fn failing_logs(rule: LogRule) -> Vec<&'static str> {
+    failing_stores(|| logs::broken(rule)).await
 }
 
 async fn failing_stores(make: impl Fn() -> Store) -> Vec<&'static str> {
@@ -169,6 +313,17 @@ async fn failing_caches(rule: CacheRule) -> Vec<&'static str> {
     for case in user_cache::cases() {
         let cache = caches::broken(rule);
         if fails(&case, &cache).await {
+            failed.push(case.name);
+        }
+    }
+    failed
+}
+
+async fn failing_relays(rule: RelayRule) -> Vec<&'static str> {
+    let mut failed = Vec::new();
+    for case in cache_relay::cases() {
+        let relay = relays::broken(rule);
+        if fails(&case, &relay).await {
             failed.push(case.name);
         }
     }

@@ -1,14 +1,13 @@
-//! Imports, exports and the change log, broken in one rule.
+//! Imports and exports, broken in one rule.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
-    CacheNamespace, ChangeLog, ImportRow, OnConflict, RowResult, SeedBatch, StoreError,
-    UserRepository, UserTransfer, WriteError, Written,
+    ImportRow, OnConflict, RowResult, SeedBatch, StoreError, UserRepository, UserTransfer,
+    WriteError, Written,
 };
 use roster_domain::{
     Email, NewUser, ProfilePatch, Timestamp, User, UserId, UserReplacement, UserSummary,
@@ -22,7 +21,6 @@ pub(crate) enum TransferRule {
     UpdateTakesCreatedAt,
     PurgedIdFailsAlone,
     ExportSkipsRow,
-    LogPurgeIncludes,
 }
 
 pub(crate) fn broken(rule: TransferRule) -> Store {
@@ -37,14 +35,9 @@ pub(crate) fn broken(rule: TransferRule) -> Store {
         rule,
         created_at,
     };
-    let change_log = Log {
-        inner: Arc::clone(&sound.change_log),
-        rule,
-    };
     Store {
         users: Arc::new(users),
         transfer: Arc::new(transfer),
-        change_log: Arc::new(change_log),
         ..sound
     }
 }
@@ -188,25 +181,5 @@ impl UserRepository for Users {
         at: Timestamp,
     ) -> Result<Option<UserVersion>, WriteError> {
         self.inner.purge(id, expected, at).await
-    }
-}
-
-struct Log {
-    inner: Arc<dyn ChangeLog>,
-    rule: TransferRule,
-}
-
-#[async_trait]
-impl ChangeLog for Log {
-    async fn namespace(&self) -> Result<CacheNamespace, StoreError> {
-        self.inner.namespace().await
-    }
-
-    async fn purge_before(&self, cutoff: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let mut cutoff = cutoff;
-        if self.rule == TransferRule::LogPurgeIncludes {
-            cutoff = cutoff.plus(Duration::from_micros(1));
-        }
-        self.inner.purge_before(cutoff, limit).await
     }
 }
