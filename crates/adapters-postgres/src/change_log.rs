@@ -195,20 +195,18 @@ struct Keys {
 }
 
 impl Keys {
-    /// In order, so that relays that acknowledge the same rows wait for each other in one.
     fn of(changes: &[Invalidation]) -> Self {
-        let mut keys: Vec<_> = changes
+        let (ids, versions) = changes
             .iter()
             .map(|change| (change.id.get(), version_parameter(change.floor)))
-            .collect();
-        keys.sort_unstable();
-        let (ids, versions) = keys.into_iter().unzip();
+            .unzip();
         Self { ids, versions }
     }
 }
 
 /// Leaves alone what another relay of this incarnation has noted already: a row that is written
-/// again is written to every index.
+/// again is written to every index. Locks in the order of the keys: relays that acknowledge the
+/// same rows at once would lock each other out for as long as the server takes to find that.
 ///
 /// The lists are selected so that the planner does not see how long they are: with some hundreds
 /// it would rather read the whole log. It plans every time: a plan that was kept from when the
@@ -219,11 +217,18 @@ async fn acknowledge(
     keys: &Keys,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "UPDATE user_changes c
+        "WITH named AS MATERIALIZED (
+             SELECT c.user_id, c.version
+             FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS a (user_id, version)
+             JOIN user_changes c ON c.user_id = a.user_id AND c.version = a.version
+             WHERE c.applied_to IS DISTINCT FROM $3
+             ORDER BY c.user_id, c.version
+             FOR UPDATE OF c
+         )
+         UPDATE user_changes c
          SET applied_to = $3
-         FROM UNNEST((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS a (user_id, version)
-         WHERE c.user_id = a.user_id AND c.version = a.version
-           AND c.applied_to IS DISTINCT FROM $3",
+         FROM named n
+         WHERE c.user_id = n.user_id AND c.version = n.version",
         &keys.ids,
         &keys.versions,
         incarnation

@@ -325,7 +325,7 @@ async fn an_acknowledgement_reads_the_rows_that_it_names() {
         return;
     };
     let mut sql = store.sql().await;
-    let query = statement(&["UPDATE user_changes c SET applied_to = $3"]);
+    let query = statement(&["UPDATE user_changes c SET applied_to = $3 FROM named"]);
     let ids: Vec<_> = (1..=500).map(|n| format!("{:032x}", n * 200)).collect();
     let versions = vec!["1"; 500].join(",");
     let arguments = format!("'{{{}}}', '{{{versions}}}', 'm:1'", ids.join(","));
