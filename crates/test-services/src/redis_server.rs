@@ -147,7 +147,7 @@ impl RedisServer {
     pub async fn dump(&self) -> Result<Dump, ServiceError> {
         let (server, addr) = (Arc::clone(&self.0), self.addr());
         on_a_thread(move || {
-            ask(addr, "dump the data of Redis", &["SAVE"])?;
+            save(addr).map_err(ServiceError::io("dump the data of Redis"))?;
             let bytes = fs::read(server.dump_file());
             let bytes = bytes.map_err(ServiceError::io("read the dump of Redis"))?;
             Ok(Dump(bytes.into()))
@@ -258,6 +258,20 @@ impl Inner {
             .chain(self.extra.iter().cloned())
             .collect()
     }
+}
+
+/// Writes the data down. A replica that has just got its copy may leave the process that made it behind for a moment,
+/// and the server saves one at a time.
+fn save(addr: SocketAddr) -> io::Result<()> {
+    for _ in 0..SYNC_POLLS {
+        match commands::ask(addr, &["SAVE"]) {
+            Err(refusal) if refusal.to_string().contains("save already in progress") => {
+                thread::sleep(SYNC_POLL);
+            }
+            done => return done.map(drop),
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
 }
 
 /// How far a server's replication got, in octets.

@@ -179,6 +179,21 @@ async fn redis_starts_again_from_a_dump_as_often_as_asked() {
 }
 
 #[tokio::test]
+async fn a_primary_is_dumped_right_after_its_replica_got_in_sync() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    set(&server, "kept").await;
+    for _ in 0..5 {
+        let replica = RedisServer::start_replica_of(&server);
+        let dump = server.dump().await.unwrap();
+        drop(replica);
+        server.restart_from(&dump).await.unwrap();
+        assert_eq!(get(&server).await.as_deref(), Some("kept"));
+    }
+}
+
+#[tokio::test]
 async fn a_redis_that_is_gone_is_an_error_and_not_a_hang() {
     let Some(server) = RedisServer::start() else {
         return;

@@ -182,3 +182,52 @@ fn text(value: &Value) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use roster_domain::ports::{CachePush, InvalidationSink};
+
+    use super::*;
+    use crate::key::Keys;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<CachePush>>);
+
+    impl InvalidationSink for Heard {
+        fn push(&self, push: CachePush) {
+            self.0.lock().unwrap().push(push);
+        }
+    }
+
+    /// There is no runtime here, so nothing can be put off to a task of its own.
+    #[test]
+    fn a_push_is_told_before_the_driver_reads_on() {
+        let pushes = Arc::new(Pushes::new(Keys::new("roster")));
+        let heard = Arc::new(Heard::default());
+        pushes.subscribe(Arc::<Heard>::clone(&heard));
+        let (life, signals) = (pushes.begin_life(), Arc::new(Signals::default()));
+        pushes.connected(life);
+        let listener = listener(life, Arc::clone(&pushes), Arc::clone(&signals));
+        let id: roster_domain::UserId = "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f".parse().unwrap();
+        let key = Value::BulkString(Keys::new("roster").user(id));
+        let told = [
+            (PushKind::Invalidate, vec![Value::Array(vec![key])]),
+            (PushKind::Invalidate, vec![Value::Nil]),
+            (PushKind::Message, vec![]),
+            (PushKind::Disconnection, vec![]),
+        ];
+        let expected = [
+            CachePush::Connected(life),
+            CachePush::Changed(vec![id]),
+            CachePush::AllChanged,
+            CachePush::Disconnected,
+        ];
+        for ((kind, data), told) in told.into_iter().zip([2, 3, 3, 4]) {
+            let Ok(()) = listener(PushInfo { kind, data });
+            assert_eq!(*heard.0.lock().unwrap(), expected[..told]);
+        }
+        assert!(signals.ended.load(Ordering::Acquire));
+    }
+}

@@ -217,6 +217,39 @@ async fn a_watermark_that_came_meanwhile_is_not_taken_for_the_broken_one() {
     assert!(!mark(&*older).await.unwrap());
 }
 
+/// The script as the adapter sends it, with names that no round on one connection can have.
+#[tokio::test]
+async fn the_script_compares_clock_and_history_by_itself() {
+    let bench = bench!();
+    let begun = begin(&relay(&bench)).await.begun().incarnation.clone();
+    let source = concat!(
+        include_str!("../../src/scripts/relay.lua"),
+        include_str!("../../src/scripts/set_watermark.lua"),
+    );
+    let run = async |clock: &str, history: &str, watermark: &str| -> i64 {
+        let mut eval = redis::cmd("EVAL");
+        eval.arg(source).arg(1).arg(WATERMARK);
+        eval.arg(clock).arg(history).arg(watermark);
+        eval.query_async(&mut bench.raw.clone()).await.unwrap()
+    };
+    let at = |moment: u64, clock: &str| format!("W1{moment:016x}{:056}{clock}", 0);
+    let (clock, history) = (&*begun.clock, &*begun.history);
+    let other = "0".repeat(40);
+
+    assert_eq!(run(&other, history, &at(5, &other)).await, 0);
+    assert_eq!(run(clock, &other, &at(5, clock)).await, 0);
+    let stored: Option<String> = bench.ask(&format!("GET {WATERMARK}")).await;
+    assert_eq!(stored, None);
+
+    // Of another clock no moment is ahead.
+    let ahead = at(u64::MAX, &other);
+    let _: () = bench.ask(&format!("SET {WATERMARK} {ahead}")).await;
+    assert_eq!(run(clock, history, &at(5, clock)).await, 1);
+    for (moment, answer) in [(4, 0), (5, 0), (6, 1), (0x10, 1), (0xf, 0)] {
+        assert_eq!(run(clock, history, &at(moment, clock)).await, answer);
+    }
+}
+
 #[tokio::test]
 async fn each_script_of_the_relay_is_loaded_again_after_a_flush() {
     let bench = bench!();

@@ -1,11 +1,11 @@
 //! What the server says by itself, and the lives of the connection that it says it by.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use roster_adapters_redis::{RedisEvent, RedisSettings, RedisUserCache};
 use roster_domain::UserId;
-use roster_domain::ports::{CacheError, CachePush, ConnectionEpoch, UserCache};
+use roster_domain::ports::{CacheError, CachePush, ConnectionEpoch, InvalidationSink, UserCache};
 use roster_test_services::{Fault, FaultProxy, RedisServer};
 use tokio::time::timeout;
 
@@ -77,6 +77,48 @@ async fn each_life_is_told_before_it_replies_and_ends_before_the_next_begins() {
             "{told:?}"
         );
     }
+}
+
+/// Notes with each push about a life whether calls are sent just then.
+#[derive(Default)]
+struct Order {
+    cache: OnceLock<Weak<RedisUserCache>>,
+    told: Mutex<Vec<(&'static str, bool)>>,
+}
+
+impl InvalidationSink for Order {
+    fn push(&self, push: CachePush) {
+        let what = match push {
+            CachePush::Connected(_) => "connected",
+            CachePush::Disconnected => "disconnected",
+            CachePush::Changed(_) | CachePush::AllChanged => return,
+        };
+        let cache = self.cache.get().and_then(Weak::upgrade);
+        let is_served = cache.is_some_and(|cache| cache.is_connected());
+        self.told.lock().unwrap().push((what, is_served));
+    }
+}
+
+#[tokio::test]
+async fn a_life_serves_after_it_was_told_and_until_its_loss_is() {
+    let bench = bench!();
+    let cache = Arc::new(RedisUserCache::new(patient(&bench.server.url())).unwrap());
+    let order = Arc::new(Order::default());
+    order.cache.set(Arc::downgrade(&cache)).unwrap();
+    cache.subscribe(Arc::<Order>::clone(&order));
+    // Killed by its server, and then left for what the server became.
+    until(|| cache.is_connected()).await;
+    bench.cut().await;
+    until(|| order.told.lock().unwrap().len() >= 3 && cache.is_connected()).await;
+    let _: () = bench.ask("REPLICAOF 127.0.0.1 1").await;
+    until(|| order.told.lock().unwrap().len() >= 4).await;
+    let expected = [
+        ("connected", false),
+        ("disconnected", true),
+        ("connected", false),
+        ("disconnected", true),
+    ];
+    assert_eq!(*order.told.lock().unwrap(), expected);
 }
 
 #[tokio::test]
