@@ -32,19 +32,33 @@ pub(crate) fn run(args: &Args) -> Outcome {
         .chain(args.forwarded.iter().map(String::as_str));
     if !is_there("cargo-nextest", &["--version"]) {
         let tests = cargo(["test", "--no-fail-fast"].into_iter().chain(forwarded));
-        return counted(with(&services, tests));
+        counted(with(&services, tests))?;
+        return if args.forwarded.is_empty() {
+            explore()
+        } else {
+            Ok(())
+        };
     }
     run_command(&mut with(
         &services,
         cargo(["nextest", "run"].into_iter().chain(forwarded)),
     ))?;
     if args.forwarded.is_empty() {
+        explore()?;
         run_command(&mut with(
             &services,
             cargo(["test", "--quiet", "--workspace", "--doc"]),
         ))?;
     }
     Ok(())
+}
+
+/// Interleavings of the guard and of the service; built apart, because there the locks and
+/// atomics of the near cache are the explorer's.
+fn explore() -> Outcome {
+    let explored = ["test", "--quiet", "--package", "roster-app"];
+    let only = ["--features", "explored", "--lib", "explored_"];
+    run_command(&mut cargo(explored.into_iter().chain(only)))
 }
 
 fn with(services: &Services, mut command: Command) -> Command {

@@ -184,6 +184,18 @@ pub(crate) fn read(bytes: &[u8], namespace: CacheNamespace, id: UserId) -> Store
     })
 }
 
+/// What a value that must be passed over still says about the row: every version below is stale.
+pub(crate) fn floor(bytes: &[u8], namespace: CacheNamespace, id: UserId) -> UserVersion {
+    match read(bytes, namespace, id) {
+        Stored::Value { user, .. } => user.version,
+        Stored::Newer { version } => version,
+        Stored::Unusable { floor, .. }
+        | Stored::Tombstone { floor }
+        | Stored::Leased { floor } => floor,
+        Stored::Absent { .. } => UserVersion::NONE,
+    }
+}
+
 fn read_value(
     bytes: &[u8],
     version: UserVersion,

@@ -129,7 +129,11 @@ impl UserCache for RedisUserCache {
             let key = self.keys.user(request.lease.id);
             let hold_for = millis(request.hold_for);
             let mut arguments = vec![&request.lease.token.0[..], hold_for.as_bytes()];
-            arguments.extend(request.unusable.iter().map(|seen| &*seen.0));
+            let floor;
+            if let Some(seen) = &request.unusable {
+                floor = envelope::hex(envelope::floor(&seen.0, namespace, request.lease.id));
+                arguments.extend([&*seen.0, &floor]);
+            }
             scripts::ACQUIRE.call(&[&key], &arguments)
         });
         let calls = calls.collect::<Calls>().0;

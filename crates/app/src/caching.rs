@@ -21,6 +21,7 @@ mod invalidator;
 mod pending_floors;
 
 mod near_cache;
+mod sync;
 mod tracking;
 
 mod breaker;
@@ -42,5 +43,7 @@ pub use inspection::{CacheOverview, CachedKey, Held, L1Overview, SharedOverview}
 pub use policy::{CachePolicy, Caches, SharedCache};
 pub use upkeep::CacheUpkeep;
 
+#[cfg(all(test, feature = "explored"))]
+mod explored;
 #[cfg(test)]
 mod test_users;

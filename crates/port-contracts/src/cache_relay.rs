@@ -45,6 +45,7 @@ macro_rules! __cache_relay_cases {
                 a_later_round_moves_the_watermark,
                 a_round_marks_once,
                 an_older_round_does_not_take_the_watermark_back,
+                a_watermark_of_another_epoch_is_replaced_whatever_it_says,
                 a_watermark_is_of_one_database,
                 a_watermark_is_lost_with_the_values,
                 a_new_history_keeps_the_clock,

@@ -227,7 +227,7 @@ impl Keys {
     }
 
     /// Stores the watermark unless the data is no longer that of `incarnation`, or one of the
-    /// same clock is there that is not older; false then.
+    /// same clock and epoch is there that is not older; false then.
     pub(crate) fn set_watermark(
         &mut self,
         database: u128,
@@ -235,7 +235,9 @@ impl Keys {
         new: Watermark,
     ) -> bool {
         let stored = self.data.watermarks.get(&database);
-        let is_late = stored.is_some_and(|old| old.clock == new.clock && old.at >= new.at);
+        let is_late = stored.is_some_and(|old| {
+            (&old.clock, old.epoch) == (&new.clock, new.epoch) && old.at >= new.at
+        });
         if is_late || self.incarnation() != *incarnation {
             return false;
         }

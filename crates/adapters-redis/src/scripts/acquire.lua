@@ -1,4 +1,5 @@
--- KEYS[1]; ARGV: token, milliseconds of lease, and perhaps the bytes that the caller cannot use.
+-- KEYS[1]; ARGV: token, milliseconds of lease, and perhaps the bytes that the caller cannot use
+-- and the floor that they leave: the number of a stranger's value says nothing about this row.
 -- Answers {stored bytes}, 'W' and the milliseconds that another lease still holds, or 'G' and
 -- the floor; 'F' and the floor when the key held no string.
 local c, tag, number, foreign = stored(KEYS[1])
@@ -18,7 +19,8 @@ if bound then
   keep = math.max(keep, redis.call('PTTL', KEYS[1]))
 end
 
-local floor = (tag and tag ~= 'N') and number or NONE
+local floor = bound and number or NONE
+if tag == 'V' then floor = ARGV[4] end
 redis.call('SET', KEYS[1],
   'L' .. floor .. string.format('%016.0f', now + lease) .. ARGV[1],
   'PX', string.format('%.0f', keep))

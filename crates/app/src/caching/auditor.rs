@@ -32,7 +32,7 @@ pub(super) struct Auditor {
 pub(super) const HORIZONS: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(10),
-    Duration::from_secs(60),
+    Duration::from_mins(1),
 ];
 
 /// A key that changed, and what its row was shortly afterwards.
@@ -212,14 +212,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    const fn at(version: u64) -> Option<UserVersion> {
-        Some(UserVersion::new(version))
-    }
-
     #[test]
     fn a_tier_may_hold_what_the_row_was_since_then() {
         use Holding::{Absence, Nothing, Version};
         let version = |number| Version(UserVersion::new(number));
+        let at = |number| Some(UserVersion::new(number));
         for (holding, then, now, expected) in [
             (Nothing, at(3), at(3), true),
             (version(3), at(3), at(3), true),

@@ -179,7 +179,8 @@ impl LeaseFlow {
                 open.unusable = unusable;
                 sorted.acquire.push(open);
             }
-            CacheLookup::Leased { .. } => sorted.wait.push(open),
+            // Its holder may be dead: the script alone knows the cache's time, and takes it over.
+            CacheLookup::Leased { .. } => sorted.acquire.push(open),
         }
     }
 
@@ -245,11 +246,11 @@ impl LeaseFlow {
         }
         if self.near.connection() == ConnectionEpoch::UNTRACKED {
             let polls = Self::POLLS_MS.iter().map(|ms| Duration::from_millis(*ms));
-            let mut next = polls.filter(|poll| *poll > waited && *poll - waited <= left);
-            let Some(next) = next.next() else {
+            let mut pauses = polls.filter_map(|poll| poll.checked_sub(waited));
+            let Some(pause) = pauses.find(|pause| !pause.is_zero() && *pause <= left) else {
                 return false;
             };
-            clock.sleep(next - waited).await;
+            clock.sleep(pause).await;
             return true;
         }
         let changes = open

@@ -86,12 +86,11 @@ impl Loader {
         if !self.near.is_local() {
             return false;
         }
-        let (content, ttl) = match user {
-            Some(user) => (Kept::User(Arc::clone(user)), self.policy.l1_ttl),
-            None => {
-                let floor = UserVersion::NONE;
-                (Kept::Absent { floor }, self.policy.absent_ttl)
-            }
+        let (content, ttl) = if let Some(user) = user {
+            (Kept::User(Arc::clone(user)), self.policy.l1_ttl)
+        } else {
+            let floor = UserVersion::NONE;
+            (Kept::Absent { floor }, self.policy.absent_ttl)
         };
         let (id, ticket) = (lead.id, lead.ticket);
         let kept = self.near.insert(id, ticket, NearCache::LOCAL, content, ttl);

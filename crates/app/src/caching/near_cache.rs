@@ -1,6 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quick_cache::Weighter;
@@ -9,6 +7,8 @@ use roster_domain::ports::{Clock, ConnectionEpoch};
 use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+
+use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The cache in this process, guarded so that what was read before an invalidation is never
 /// kept after it.
@@ -113,7 +113,8 @@ impl Ticket {
 }
 
 impl NearCache {
-    const STRIPES: usize = 1_024;
+    /// The explorer makes and drops them thousands of times.
+    const STRIPES: usize = if cfg!(feature = "explored") { 2 } else { 1_024 };
     /// What an entry costs beyond the user's own octets: keys, counters, the map's slots.
     const OVERHEAD: u64 = 256;
     /// Stands for the connection where this process is the only writer: its own invalidations
@@ -325,5 +326,5 @@ impl Weighter<UserId, Arc<Entry>> for Octets {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "explored")))]
 mod tests;

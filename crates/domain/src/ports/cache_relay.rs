@@ -40,7 +40,7 @@ pub trait RelayRound: Send + Sync {
     /// Says that every change acknowledged before the round began is invalidated in the
     /// cache's data, for values of this epoch. False, and nothing is stored, when the history
     /// of the data is no longer that of the beginning, or when a watermark of the same clock
-    /// is there that is not older.
+    /// and epoch is there that is not older.
     async fn set_watermark(&self, snapshot_at: Timestamp, epoch: u128) -> Result<bool, CacheError>;
 }
 

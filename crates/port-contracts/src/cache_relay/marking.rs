@@ -37,7 +37,7 @@ pub async fn a_later_round_moves_the_watermark(fixture: &dyn RelayFixture) {
 pub async fn a_round_marks_once(fixture: &dyn RelayFixture) {
     let round = begin(fixture).await;
     assert!(mark(&*round).await);
-    assert!(!round.set_watermark(later(9), EPOCH + 1).await.unwrap());
+    assert!(!round.set_watermark(later(9), EPOCH).await.unwrap());
     assert_eq!(probe(fixture).await.watermark, Some(marked(&*round)));
 }
 
@@ -48,6 +48,15 @@ pub async fn an_older_round_does_not_take_the_watermark_back(fixture: &dyn Relay
     assert!(mark(&*newer).await);
     assert!(!mark(&*older).await);
     assert_eq!(probe(fixture).await.watermark, Some(marked(&*newer)));
+}
+
+pub async fn a_watermark_of_another_epoch_is_replaced_whatever_it_says(fixture: &dyn RelayFixture) {
+    let older = begin(fixture).await;
+    pass(fixture).await;
+    assert!(mark(&*begin(fixture).await).await);
+    assert!(older.set_watermark(later(9), EPOCH + 1).await.unwrap());
+    let read = probe(fixture).await.watermark.unwrap();
+    assert_eq!((read.at, read.epoch), (older.begun().now, EPOCH + 1));
 }
 
 pub async fn a_watermark_is_of_one_database(fixture: &dyn RelayFixture) {

@@ -227,14 +227,18 @@ broken! { failing_relays:
         ["an_expired_claim_is_free"],
     one_claim_is_for_all_databases: RelayRule::OneClaim =>
         ["a_claim_is_of_one_database"],
-    a_watermark_speaks_of_the_end_of_its_round: RelayRule::MarksTheEnd =>
-        ["a_watermark_speaks_of_the_beginning_of_its_round"],
+    a_watermark_speaks_of_the_end_of_its_round: RelayRule::MarksTheEnd => [
+        "a_watermark_speaks_of_the_beginning_of_its_round",
+        "a_watermark_of_another_epoch_is_replaced_whatever_it_says",
+    ],
     the_watermark_goes_back: RelayRule::MarkGoesBack => [
         "a_round_marks_once",
         "an_older_round_does_not_take_the_watermark_back",
     ],
-    a_first_watermark_stays: RelayRule::MarkStays =>
-        ["a_later_round_moves_the_watermark"],
+    a_first_watermark_stays: RelayRule::MarkStays => [
+        "a_later_round_moves_the_watermark",
+        "a_watermark_of_another_epoch_is_replaced_whatever_it_says",
+    ],
     one_watermark_is_for_all_databases: RelayRule::OneMark =>
         ["a_watermark_is_of_one_database"],
     the_watermark_survives_its_values: RelayRule::MarkSurvives =>
