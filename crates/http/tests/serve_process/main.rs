@@ -9,6 +9,7 @@
 
 mod commands;
 mod distributed;
+mod metrics;
 mod process;
 mod server;
 mod start;
