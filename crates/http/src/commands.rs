@@ -3,10 +3,12 @@
 //! A command ends with 0 when it did what it was asked, with 1 when it could not, and with 2
 //! when the command line or a setting cannot be used.
 
+mod client;
 mod failure;
 mod output;
 
 mod banner;
+mod cache;
 mod completions;
 mod config;
 mod export;
@@ -60,6 +62,8 @@ enum Command {
     Openapi,
     /// Ask a running service whether it is ready
     Health,
+    /// Look at the caches of a running service, or clear them
+    Cache(cache::Args),
     /// Print a script that completes commands in a shell
     Completions(completions::Args),
 }
@@ -101,6 +105,7 @@ async fn execute(command: Command, settings: Settings) -> Result<(), Failure> {
         Command::Export(args) => export::run(args, &settings).await,
         Command::Config => config::run(&settings),
         Command::Health => health::run(&settings).await,
+        Command::Cache(args) => cache::run(args, &settings).await,
         Command::Openapi => openapi::run(),
         Command::Completions(args) => completions::run(&args),
     }

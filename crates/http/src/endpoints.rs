@@ -22,6 +22,11 @@ mod update_notification;
 mod append_activity;
 mod list_activity;
 
+mod clear_caches;
+mod evict_cached_user;
+mod get_cache_status;
+mod get_cached_user;
+
 mod livez;
 mod readyz;
 mod version;
@@ -30,6 +35,7 @@ mod api_docs;
 mod openapi_document;
 mod problems;
 
+mod cache_bodies;
 mod feed_bodies;
 mod paging;
 mod read_headers;
@@ -41,6 +47,9 @@ use axum::Router;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(crate) use cache_bodies::{CacheMode, CacheStatus, HeldState, HeldUser, TierShare};
+pub(crate) use get_cached_user::CachedUser;
 
 use crate::problem::{Problem, ProblemType};
 use crate::router::ApiState;
@@ -70,6 +79,12 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             list_activity::list_activity,
             append_activity::append_activity
         ))
+        .routes(routes!(get_cache_status::get_cache_status))
+        .routes(routes!(
+            get_cached_user::get_cached_user,
+            evict_cached_user::evict_cached_user
+        ))
+        .routes(routes!(clear_caches::clear_caches))
         .routes(routes!(livez::livez))
         .routes(routes!(readyz::readyz))
         .routes(routes!(version::version))

@@ -22,6 +22,7 @@ use crate::problem::{FieldError, ProblemSchema};
         (name = "users", description = "Users: lists, profiles, changes."),
         (name = "dashboard", description = "What a user sees first."),
         (name = "feeds", description = "Notifications with an exact count of the unread ones, and activity."),
+        (name = "operations", description = "The caches, as an operator looks at them and clears them."),
         (name = "service", description = "The service itself."),
     ),
 )]

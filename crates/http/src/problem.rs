@@ -109,6 +109,11 @@ impl ProblemType {
         format!("/problems/{}", self.name())
     }
 
+    /// The type with this URI reference.
+    pub fn of_uri(uri: &str) -> Option<Self> {
+        Self::named(uri.strip_prefix("/problems/")?)
+    }
+
     /// The type with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.name() == name)
@@ -245,6 +250,7 @@ mod tests {
                 "{kind:?}"
             );
             assert_eq!(ProblemType::named(kind.name()), Some(*kind));
+            assert_eq!(ProblemType::of_uri(&kind.uri()), Some(*kind));
             assert!(
                 kind.status().is_client_error() || kind.status().is_server_error(),
                 "{kind:?}"

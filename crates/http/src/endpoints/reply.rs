@@ -49,6 +49,14 @@ pub(super) fn without_content(status: StatusCode) -> Response {
     response
 }
 
+/// A response that nobody on its way may keep.
+pub(super) fn not_stored(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// A response with its tag, or 304 when the client has it.
 pub(super) fn tagged(
     tag: &EntityTag,

@@ -11,6 +11,8 @@ mod listing;
 
 mod dashboard;
 mod feeds;
+
+mod caches;
 mod service;
 
 mod failures;

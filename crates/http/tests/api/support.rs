@@ -87,6 +87,7 @@ impl Parts {
             Arc::new(MemoryReadiness::new()),
         );
         let draining = Draining::default();
+        let kept = Arc::clone(&users);
         let services = Services {
             dashboard: DashboardService::new(
                 Arc::clone(&users),
@@ -122,6 +123,7 @@ impl Parts {
         let router = router(Arc::new(services), &self.settings);
         Api {
             router,
+            users: kept,
             clock: self.clock,
             database,
             cache,
@@ -134,6 +136,7 @@ impl Parts {
 /// A running service.
 pub(crate) struct Api {
     router: Router,
+    pub(crate) users: Arc<UserService>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) database: Arc<MemoryReadiness>,
     pub(crate) cache: Arc<MemoryReadiness>,

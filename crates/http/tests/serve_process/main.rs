@@ -7,6 +7,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod caches;
 mod commands;
 mod distributed;
 mod metrics;
