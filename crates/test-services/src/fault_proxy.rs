@@ -40,6 +40,8 @@ pub struct FaultProxy {
 
 struct Command {
     fault: Fault,
+    /// Where connections go from now on, when that changes.
+    target: Option<SocketAddr>,
     done: blocking::Sender<()>,
 }
 
@@ -74,8 +76,22 @@ impl FaultProxy {
 
     /// Changes what happens to connections; returns when it does.
     pub fn set(&self, fault: Fault) {
+        self.command(fault, None);
+    }
+
+    /// Resets all connections and passes new ones on to another server, as an address does that moves with a failover.
+    pub fn retarget(&self, target: SocketAddr) {
+        self.command(Fault::Cut, Some(target));
+    }
+
+    fn command(&self, fault: Fault, target: Option<SocketAddr>) {
         let (done, finished) = blocking::channel();
-        if self.commands.send(Command { fault, done }).is_ok() {
+        let command = Command {
+            fault,
+            target,
+            done,
+        };
+        if self.commands.send(command).is_ok() {
             let _ = finished.recv();
         }
     }
@@ -84,7 +100,7 @@ impl FaultProxy {
 async fn serve(
     listener: TcpListener,
     addr: SocketAddr,
-    target: SocketAddr,
+    mut target: SocketAddr,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     let mut listener = Some(listener);
@@ -95,7 +111,8 @@ async fn serve(
         tokio::select! {
             biased;
             command = commands.recv() => {
-                let Some(Command { fault, done }) = command else { return Ok(()) };
+                let Some(Command { fault, target: moved, done }) = command else { return Ok(()) };
+                target = moved.unwrap_or(target);
                 if matches!(fault, Fault::Cut | Fault::Refuse) && refusing.is_none() {
                     // Closing the listener also resets who has connected and was not accepted yet.
                     listener = None;

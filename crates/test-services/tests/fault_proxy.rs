@@ -44,6 +44,22 @@ fn cut_resets_live_connections_and_lets_new_ones_pass() {
 }
 
 #[test]
+fn a_moved_proxy_resets_live_connections_and_passes_new_ones_on_to_the_other_server() {
+    let (first, (second, address)) = (echo_server(), listener());
+    let proxy = FaultProxy::start(first);
+    let mut client = connect(&proxy);
+    assert_eq!(say(&mut client, b"first"), b"first");
+    proxy.retarget(address);
+    assert!(client.read(&mut [0; 1]).is_err());
+    let mut client = connect(&proxy);
+    client.write_all(b"second").unwrap();
+    let (mut arrived, _) = second.accept().unwrap();
+    let mut words = [0; 6];
+    arrived.read_exact(&mut words).unwrap();
+    assert_eq!(&words, b"second");
+}
+
+#[test]
 fn refuse_is_a_server_that_is_down_and_comes_back_on_its_port() {
     let proxy = FaultProxy::start(echo_server());
     let mut client = connect(&proxy);

@@ -56,6 +56,7 @@ const ADAPTERS_OF_MEMORY: &[&str] = &[
 const TEST_TOOLS: &[&str] = &[
     "mockall",
     "roster-acceptance",
+    "roster-soak",
     "roster-port-contracts",
     "roster-test-services",
     "roster-load-bench",
@@ -144,6 +145,11 @@ pub(crate) const TABLE: &[Row] = &[
         never_reaches: &["roster-app", "roster-adapters-*", "roster-http"],
     },
     Row {
+        package: "roster-soak",
+        may_name: &["roster-test-services"],
+        never_reaches: SHIPPED,
+    },
+    Row {
         package: "xtask",
         may_name: &["roster-test-services"],
         never_reaches: &[
@@ -153,6 +159,7 @@ pub(crate) const TABLE: &[Row] = &[
             "roster-http",
             "roster-port-contracts",
             "roster-acceptance",
+            "roster-soak",
         ],
     },
 ];

@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use roster_test_services::Fault;
+use tokio::time::sleep;
+
+use crate::{Load, Node, RedisPair, Result, Stop, World, redis_command};
+
+/// What breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// `kill -9`, and later started empty.
+    RedisKilled,
+    /// Ended, and started with a dump of a moment before.
+    RedisFromDump,
+    /// Stopped by SIGSTOP for a while.
+    RedisHung,
+    /// The replica, which missed what came last, becomes the primary.
+    FailedOver,
+    /// `CLIENT KILL`, some times in a row.
+    ClientsKilled,
+    /// `FLUSHALL`.
+    Flushed,
+    /// `SCRIPT FLUSH`.
+    ScriptsFlushed,
+    /// One process cannot reach Redis.
+    NodeCut,
+    /// One process's connection to Redis is half open.
+    NodeHalfOpen,
+    /// Every piece between one process and Redis is late.
+    NodeSlow,
+    /// `kill -9` of one process, which starts again.
+    NodeKilled,
+}
+
+impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::RedisKilled,
+        Self::RedisFromDump,
+        Self::RedisHung,
+        Self::FailedOver,
+        Self::ClientsKilled,
+        Self::Flushed,
+        Self::ScriptsFlushed,
+        Self::NodeCut,
+        Self::NodeHalfOpen,
+        Self::NodeSlow,
+        Self::NodeKilled,
+    ];
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RedisKilled => "Redis killed, back empty",
+            Self::RedisFromDump => "Redis killed, back from a dump",
+            Self::RedisHung => "Redis hung (SIGSTOP)",
+            Self::FailedOver => "failover to a replica that lags",
+            Self::ClientsKilled => "CLIENT KILL, five in a row",
+            Self::Flushed => "FLUSHALL",
+            Self::ScriptsFlushed => "SCRIPT FLUSH",
+            Self::NodeCut => "one process cut from Redis",
+            Self::NodeHalfOpen => "one process's connection half open",
+            Self::NodeSlow => "one process's connection slow by 60 ms",
+            Self::NodeKilled => "one process killed, started again",
+        })
+    }
+}
+
+/// Breaks things at random and mends them again.
+pub struct Faults {
+    /// What may break.
+    pub kinds: Vec<FaultKind>,
+    /// How long something stays broken.
+    pub hold: std::ops::Range<Duration>,
+    /// How long everything works in between.
+    pub rest: std::ops::Range<Duration>,
+    /// What the choices follow from.
+    pub seed: u64,
+    /// How often each kind was.
+    pub done: Mutex<BTreeMap<FaultKind, usize>>,
+}
+
+impl Faults {
+    /// Every kind, most for less than a second.
+    pub fn all(seed: u64) -> Self {
+        Self {
+            kinds: FaultKind::ALL.to_vec(),
+            hold: Duration::from_millis(30)..Duration::from_millis(900),
+            rest: Duration::from_millis(50)..Duration::from_millis(700),
+            seed,
+            done: Mutex::default(),
+        }
+    }
+
+    /// Breaks one thing after another until the load ends; everything works then.
+    pub async fn run(
+        &self,
+        world: &World,
+        redis: &RedisPair,
+        nodes: &mut [Node],
+        load: &Arc<Load>,
+        stop: &Stop,
+    ) -> Result<()> {
+        let mut random = StdRng::seed_from_u64(self.seed);
+        let mut round: Vec<FaultKind> = Vec::new();
+        while !stop.is_over() {
+            sleep(random.random_range(self.rest.clone())).await;
+            if round.is_empty() {
+                round.clone_from(&self.kinds);
+            }
+            // Each as often as any other, in an order that differs.
+            let kind = round.swap_remove(random.random_range(0..round.len()));
+            let hold = random.random_range(self.hold.clone());
+            let node = random.random_range(0..nodes.len());
+            break_once(kind, hold, node, world, redis, nodes, load).await?;
+            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done.entry(kind).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+async fn break_once(
+    kind: FaultKind,
+    hold: Duration,
+    node: usize,
+    world: &World,
+    redis: &RedisPair,
+    nodes: &mut [Node],
+    load: &Load,
+) -> Result<()> {
+    match kind {
+        FaultKind::RedisKilled => {
+            redis.primary().kill();
+            sleep(hold).await;
+            redis.primary().restart().await?;
+        }
+        FaultKind::RedisFromDump => {
+            let dump = redis.primary().dump().await?;
+            sleep(hold).await;
+            redis.primary().restart_from(&dump).await?;
+        }
+        FaultKind::RedisHung => {
+            redis.primary().pause();
+            sleep(hold).await;
+            redis.primary().resume();
+        }
+        FaultKind::FailedOver => {
+            // It may just be taking all of what the primary has after a restart.
+            redis.follow().await?;
+            redis.cut_link();
+            sleep(hold).await;
+            redis.switch().await?;
+            redis.follow().await?;
+        }
+        FaultKind::ClientsKilled => {
+            for _ in 0..5 {
+                redis_command(redis.primary(), "CLIENT KILL TYPE normal").await?;
+                sleep(hold / 5).await;
+            }
+        }
+        FaultKind::Flushed => drop(redis_command(redis.primary(), "FLUSHALL").await?),
+        FaultKind::ScriptsFlushed => drop(redis_command(redis.primary(), "SCRIPT FLUSH").await?),
+        FaultKind::NodeCut | FaultKind::NodeHalfOpen | FaultKind::NodeSlow => {
+            let fault = match kind {
+                FaultKind::NodeCut => Fault::Refuse,
+                FaultKind::NodeHalfOpen => Fault::BlackHole,
+                _ => Fault::Delay(Duration::from_millis(60)),
+            };
+            redis.proxy(node).set(fault);
+            sleep(hold).await;
+            redis.proxy(node).set(Fault::Pass);
+        }
+        FaultKind::NodeKilled => {
+            nodes[node].kill();
+            nodes[node] = world.node(&redis.url(node))?;
+            load.moved(node, nodes[node].address());
+        }
+    }
+    Ok(())
+}
