@@ -189,9 +189,9 @@ pub(crate) fn floor(bytes: &[u8], namespace: CacheNamespace, id: UserId) -> User
     match read(bytes, namespace, id) {
         Stored::Value { user, .. } => user.version,
         Stored::Newer { version } => version,
-        Stored::Unusable { floor, .. }
-        | Stored::Tombstone { floor }
-        | Stored::Leased { floor } => floor,
+        Stored::Unusable { floor, .. } | Stored::Tombstone { floor } | Stored::Leased { floor } => {
+            floor
+        }
         Stored::Absent { .. } => UserVersion::NONE,
     }
 }
