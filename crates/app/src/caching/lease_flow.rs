@@ -6,7 +6,7 @@ use roster_domain::ports::{
     AcquireRequest, Acquired, CacheLookup, CacheNamespace, ConnectionEpoch, Lease, LeaseToken,
     SeenBytes, Stamped, UserCache,
 };
-use roster_domain::{Timestamp, User, UserId};
+use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use super::flights::{Lead, Loaded};
 use super::loader::Loader;
@@ -42,6 +42,9 @@ struct Open {
     ticket: Ticket,
     /// The same.
     proof: Option<Proof>,
+    /// The same: what the caller asks for and what this process has not delivered. Once the
+    /// reply is there, a floor may be delivered and gone that the reply knows nothing of.
+    least: UserVersion,
     /// The bytes that are stored and cannot be used.
     unusable: Option<SeenBytes>,
     /// The value that they are, where it is merely below what this caller asks for.
@@ -76,6 +79,7 @@ impl LeaseFlow {
             .into_iter()
             .map(|lead| Open {
                 ticket: lead.ticket,
+                least: lead.min_version,
                 lead,
                 proof: None,
                 unusable: None,
@@ -86,9 +90,10 @@ impl LeaseFlow {
             .collect();
         let started = loader.runtime.clock.monotonic();
         loop {
-            // In this order, each before the next: ticket, proof, namespace, question.
+            // In this order, each before the next: ticket and floor, proof, namespace, question.
             for open in &mut open {
                 open.ticket = self.near.ticket(open.lead.id);
+                open.least = open.lead.min_version.max(self.pending.of(open.lead.id));
             }
             let proof = self.proofs.latest();
             for open in &mut open {
@@ -140,7 +145,7 @@ impl LeaseFlow {
         lookup: CacheLookup,
         sorted: &mut Sorted,
     ) {
-        let least = open.lead.min_version.max(self.pending.of(open.lead.id));
+        let least = open.least;
         match lookup {
             CacheLookup::Value { user, .. } if open.lead.strong => {
                 sorted

@@ -21,6 +21,8 @@ struct Unsteady {
     down: AtomicBool,
     hung: AtomicBool,
     calls: AtomicU64,
+    /// Replies to look-ups stay on their way for so many milliseconds.
+    late_by: AtomicU64,
 }
 
 impl Unsteady {
@@ -30,6 +32,7 @@ impl Unsteady {
             down: AtomicBool::new(false),
             hung: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            late_by: AtomicU64::new(0),
         })
     }
 
@@ -55,7 +58,12 @@ impl UserCache for Unsteady {
         ids: &[UserId],
     ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
         self.ask().await?;
-        self.inner.get_many(ns, ids).await
+        let found = self.inner.get_many(ns, ids).await;
+        let late_by = self.late_by.load(Ordering::SeqCst);
+        if late_by > 0 {
+            tokio::time::sleep(Duration::from_millis(late_by)).await;
+        }
+        found
     }
 
     async fn acquire_many(
@@ -194,6 +202,28 @@ async fn until_the_cache_acknowledges_this_process_takes_nothing_stale_from_it()
             .as_str(),
         "New"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_from_before_the_delivery_is_not_taken_after_it() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    service.get(id(1), Freshness::CACHED).await.unwrap();
+    cache.down.store(true, Ordering::SeqCst);
+    service.update(id(1), renamed("New"), None).await.unwrap();
+    cache.down.store(false, Ordering::SeqCst);
+    // The old value is read now, and looked at when the floor has been delivered.
+    cache.late_by.store(1_000, Ordering::SeqCst);
+    let before = cache.calls.load(Ordering::SeqCst);
+
+    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+
+    assert_eq!(answer.user.name.as_str(), "New");
+    // The look-up, the delivery meanwhile, and the lease that was asked for over the old value.
+    assert!(cache.calls.load(Ordering::SeqCst) >= before + 3);
+    let failed = |event: &CacheEvent| matches!(event, CacheEvent::InvalidationFailed);
+    assert_eq!(events.count(failed), 1);
 }
 
 #[tokio::test(start_paused = true)]
