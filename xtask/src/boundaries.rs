@@ -2,13 +2,16 @@
 
 mod edges;
 mod places;
+mod switches;
 mod table;
 
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 
 pub(crate) fn run() -> Outcome {
-    let mut violations = edges::illegal(&workspace::root().join("Cargo.toml"), table::TABLE)?;
+    let manifest = workspace::root().join("Cargo.toml");
+    let mut violations = edges::illegal(&manifest, table::TABLE)?;
+    violations.extend(switches::misused(&manifest)?);
     violations.extend(places::misplaced(&workspace::files()?));
     Failure::of_rules("boundaries", &violations)
 }

@@ -9,7 +9,11 @@ pub(crate) static INVALIDATE: Lua = lua!("scripts/envelope.lua", "scripts/invali
 /// Asks for a lease: token, milliseconds to hold it, perhaps the bytes to pass over.
 pub(crate) static ACQUIRE: Lua = lua!("scripts/envelope.lua", "scripts/acquire.lua");
 /// Fills under a lease: token, envelope, milliseconds to keep it.
+#[cfg(not(feature = "without-lease"))]
 pub(crate) static FILL: Lua = lua!("scripts/envelope.lua", "scripts/fill.lua");
+/// Fills without asking for a lease.
+#[cfg(feature = "without-lease")]
+pub(crate) static FILL: Lua = lua!("scripts/fill_without_lease.lua");
 /// Gives a lease back: token.
 pub(crate) static RELEASE: Lua = lua!("scripts/envelope.lua", "scripts/release.lua");
 

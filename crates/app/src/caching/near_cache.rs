@@ -217,10 +217,11 @@ impl NearCache {
         // voids the ticket, or wholly after it, and removes the entry. A new era needs no lock:
         // an entry of the old one that goes in afterwards is not seen.
         let counts = self.stripe(ticket.stripe);
-        let valid = *counts == ticket.counts
-            && ticket.era == self.era()
-            && read_by == ticket.connection
-            && read_by != ConnectionEpoch::UNTRACKED;
+        let valid = cfg!(feature = "without-guard")
+            || *counts == ticket.counts
+                && ticket.era == self.era()
+                && read_by == ticket.connection
+                && read_by != ConnectionEpoch::UNTRACKED;
         if let (true, Some(entries)) = (valid, &self.entries) {
             entries.insert(id, entry);
         }

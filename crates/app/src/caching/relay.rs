@@ -109,6 +109,9 @@ impl Relay {
 
     /// One round, on one connection of the cache from its beginning to its end.
     pub(super) async fn round(&self, claim: Option<RelayClaim>) -> Result<Round, RelayError> {
+        if cfg!(feature = "without-relay") {
+            return Ok(Round::Busy);
+        }
         let Some(namespace) = self.namespace.current().await else {
             return Ok(Round::Busy);
         };
