@@ -17,6 +17,7 @@ mod docs_check;
 mod model;
 mod openapi;
 mod services;
+mod soak;
 mod sqlx_data;
 mod test;
 mod tidy;
@@ -60,6 +61,8 @@ enum Task {
     Sqlx(sqlx_data::Args),
     /// Drive the release binary over HTTP on real stores
     Acceptance(acceptance::Args),
+    /// Check a million answers of three processes while their caches break
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Openapi(args) => openapi::run(&args),
         Task::Sqlx(args) => sqlx_data::run(&args),
         Task::Acceptance(args) => acceptance::run(&args),
+        Task::Soak(args) => soak::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,12 +2,15 @@
 
 mod check;
 mod excerpt;
+mod ledger;
 #[cfg(test)]
 mod tests;
+mod violation;
 
 use std::time::Duration;
 
-pub use check::{Verdict, Violation, check};
+pub use check::check;
+pub use violation::{Kind, Verdict, Violation};
 
 use crate::{Answer, Bound};
 
@@ -31,12 +34,16 @@ pub struct Read {
     pub answered: Duration,
     /// Which process was asked.
     pub node: usize,
+    /// How often that process had been started anew.
+    pub life: u32,
     /// Who asked. One client has one request under way at a time.
     pub client: usize,
     /// Which user.
     pub key: usize,
     /// The version that the client presented; 0 for none.
     pub min_version: u64,
+    /// Whether it was asked of the primary.
+    pub strong: bool,
     /// What came of it.
     pub outcome: ReadOutcome,
 }
@@ -77,7 +84,9 @@ impl ReadOutcome {
                 value: answer.value,
                 bound: match answer.bound {
                     Bound::Proven(bound) => Some(bound),
-                    Bound::Unproven | Bound::Missing => None,
+                    Bound::Unproven => None,
+                    // Who says nothing of an age is held to none.
+                    Bound::Missing => Some(Duration::ZERO),
                 },
                 tier: if answer.is_l1_hit() {
                     Tier::L1
@@ -103,6 +112,8 @@ pub struct Write {
     pub answered: Duration,
     /// Which process was asked.
     pub node: usize,
+    /// How often that process had been started anew.
+    pub life: u32,
     /// Which user.
     pub key: usize,
     /// What was written; every write of a key has a value of its own.
@@ -139,6 +150,17 @@ impl WriteOutcome {
 #[derive(Clone, Debug, Default)]
 pub struct Finals(pub Vec<(u64, Option<u64>)>);
 
+/// A time in which nobody writes and everything works.
+#[derive(Clone, Debug)]
+pub struct Quiet {
+    /// From when on every answer must be the last version.
+    pub from: Duration,
+    /// The first request of after it may be sent now.
+    pub until: Duration,
+    /// The version of each user's row.
+    pub versions: Vec<u64>,
+}
+
 /// All that was asked, in any order. Every key begins at version 1 with value 0.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -146,8 +168,11 @@ pub struct History {
     pub reads: Vec<Read>,
     /// Writes.
     pub writes: Vec<Write>,
-    /// From when on every answer must be the last version, where that is to be checked.
-    pub quiet_from: Option<Duration>,
+    /// When everything had to agree.
+    pub quiets: Vec<Quiet>,
+    /// Whether Redis may have lost what it acknowledged, as in a failover. A process is held to
+    /// its own acknowledged writes only where it has not.
+    pub redis_forgets: bool,
 }
 
 impl History {
@@ -155,7 +180,8 @@ impl History {
     pub fn extend(&mut self, other: Self) {
         self.reads.extend(other.reads);
         self.writes.extend(other.writes);
-        self.quiet_from = self.quiet_from.max(other.quiet_from);
+        self.quiets.extend(other.quiets);
+        self.redis_forgets |= other.redis_forgets;
     }
 
     /// How many operations these are.

@@ -21,6 +21,7 @@ mod load;
 mod history;
 
 mod faults;
+mod plan;
 mod redis_pair;
 mod report;
 mod run;
@@ -29,12 +30,14 @@ pub use client::{Answer, Bound, Client, Query};
 pub use clock::now;
 pub use faults::{FaultKind, Faults};
 pub use history::{
-    Finals, History, Read, ReadOutcome, Tier, Verdict, Violation, Write, WriteOutcome, check,
+    Finals, History, Kind, Quiet, Read, ReadOutcome, Tier, Verdict, Violation, Write, WriteOutcome,
+    check,
 };
 pub use load::{Load, LoadEnd, Stop};
 pub use node::{Node, NodeOptions};
+pub use plan::Plan;
 pub use raw_redis::{redis_addr, redis_bytes, redis_command};
 pub use redis_pair::RedisPair;
 pub use report::table;
-pub use run::{Plan, run};
+pub use run::{Outcome, run};
 pub use world::World;

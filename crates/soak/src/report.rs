@@ -2,10 +2,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{FaultKind, History, ReadOutcome, Tier, Verdict, WriteOutcome};
+use crate::{History, Outcome, ReadOutcome, Tier, WriteOutcome};
 
 /// What a run came to, in lines for people.
-pub fn table(history: &History, verdict: &Verdict, faults: &BTreeMap<FaultKind, usize>) -> String {
+pub fn table(outcome: &Outcome) -> String {
+    let Outcome {
+        history,
+        verdict,
+        faults,
+    } = outcome;
     let mut text = String::new();
     let mut line = |what: &str, figure: String| {
         // Writing to a String cannot fail.
@@ -27,6 +32,7 @@ pub fn table(history: &History, verdict: &Verdict, faults: &BTreeMap<FaultKind, 
     for (kind, times) in faults {
         line(&format!("  {kind}"), grouped(*times));
     }
+    line("quiet moments", grouped(history.quiets.len()));
     let reads = Reads::of(history);
     for (tier, times) in [
         ("  reads answered in the process", reads.by_tier[0]),

@@ -1,99 +1,8 @@
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Finals, History, Read, ReadOutcome, Write, WriteOutcome};
-
-/// One answer that the guarantee does not allow.
-#[derive(Clone, Debug)]
-pub struct Violation {
-    /// Which sentence it breaks.
-    pub kind: Kind,
-    /// Which user.
-    pub key: usize,
-    /// The answer, as an index of the reads; none where a row is wrong.
-    pub read: Option<usize>,
-    /// The write that it overlooked, as an index of the writes.
-    pub write: Option<usize>,
-    /// By how much, where that is a time: to find the shortest.
-    pub late_by: Duration,
-    /// In words.
-    pub text: String,
-}
-
-/// Which sentence of the guarantee is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A newer version was acknowledged longer ago than the answer's bound.
-    StaleBeyondBound,
-    /// A version below the one that was presented.
-    BelowMinimum,
-    /// A client that presents what it saw was answered less.
-    WentBack,
-    /// A version that no write made.
-    NeverWritten,
-    /// A version with the content of another.
-    WrongContent,
-    /// An existing user was answered as absent, or as older than what was presented.
-    Denied,
-    /// An acknowledged write is not in the row, or one has two effects.
-    LostWrite,
-    /// After quiet, something other than the last version was answered.
-    NotConverged,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::StaleBeyondBound => "stale beyond its bound",
-            Self::BelowMinimum => "below the version presented",
-            Self::WentBack => "went back for one client",
-            Self::NeverWritten => "never written",
-            Self::WrongContent => "content of another version",
-            Self::Denied => "existing user denied",
-            Self::LostWrite => "acknowledged write lost or doubled",
-            Self::NotConverged => "not the last version after quiet",
-        })
-    }
-}
-
-/// What the check came to.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// What is not allowed, the shortest first.
-    pub violations: Vec<Violation>,
-}
-
-impl Verdict {
-    /// How many there are of each kind.
-    pub fn counts(&self) -> BTreeMap<Kind, usize> {
-        let mut counts = BTreeMap::new();
-        for violation in &self.violations {
-            *counts.entry(violation.kind).or_default() += 1;
-        }
-        counts
-    }
-}
-
-/// What is acknowledged of one key.
-#[derive(Default)]
-struct Acknowledged {
-    /// By the time of the acknowledgement: that time, the newest version so far, and its write.
-    newest: Vec<(Duration, u64, usize)>,
-    /// The value of each version.
-    values: HashMap<u64, u64>,
-    /// Values of writes of which nobody knows whether they happened.
-    unsure: Vec<u64>,
-}
-
-impl Acknowledged {
-    /// The newest version that was acknowledged before a moment.
-    fn before(&self, moment: Duration) -> Option<(u64, usize)> {
-        let end = self.newest.partition_point(|(at, ..)| *at < moment);
-        let (_, version, write) = self.newest.get(end.checked_sub(1)?)?;
-        Some((*version, *write))
-    }
-}
+use super::ledger::Ledger;
+use super::{Finals, History, Kind, Read, ReadOutcome, Verdict, Violation, WriteOutcome};
 
 /// Finds every answer that the guarantee does not allow.
 ///
@@ -103,13 +12,12 @@ impl Acknowledged {
 pub fn check(history: &History, finals: &Finals) -> Verdict {
     let mut check = Check {
         history,
-        finals,
-        acknowledged: (0..finals.0.len())
-            .map(|_| Acknowledged::default())
-            .collect(),
+        ledger: Ledger::of(history, finals),
+        contents: HashMap::new(),
         violations: Vec::new(),
     };
     check.writes();
+    check.effects();
     check.reads();
     let mut violations = check.violations;
     violations.sort_by_key(|violation| violation.late_by);
@@ -118,236 +26,297 @@ pub fn check(history: &History, finals: &Finals) -> Verdict {
 
 struct Check<'h> {
     history: &'h History,
-    finals: &'h Finals,
-    acknowledged: Vec<Acknowledged>,
+    ledger: Ledger,
+    /// The value that each version of a user was first answered with.
+    contents: HashMap<(usize, u64), u64>,
     violations: Vec<Violation>,
 }
 
-impl Check<'_> {
+/// One answer with a user in it.
+#[derive(Clone, Copy)]
+struct Found<'h> {
+    index: usize,
+    read: &'h Read,
+    version: u64,
+    value: Option<u64>,
+    bound: Option<Duration>,
+}
+
+impl<'h> Check<'h> {
     fn writes(&mut self) {
-        let history = self.history;
-        for (index, write) in history.writes.iter().enumerate() {
-            let key = &mut self.acknowledged[write.key];
-            let WriteOutcome::Done(version) = write.outcome else {
-                key.unsure.push(write.value);
-                continue;
-            };
-            key.newest.push((write.answered, version, index));
-            let doubled = key.values.insert(version, write.value).is_some();
-            let last = self.finals.0[write.key].0;
-            if doubled || version > last || version < 2 {
-                let text = format!(
-                    "write of value {} was acknowledged at version {version}; the row holds {last} in the end{}",
-                    write.value,
-                    if doubled {
-                        ", and another write has that version"
-                    } else {
-                        ""
-                    },
-                );
-                self.tell(
-                    Kind::LostWrite,
-                    write.key,
-                    None,
-                    Some(index),
-                    Duration::ZERO,
-                    text,
-                );
-            }
-        }
-        for key in 0..self.acknowledged.len() {
-            self.count_effects(key);
-            let newest = &mut self.acknowledged[key].newest;
-            newest.sort_unstable();
-            let mut most = (0, 0);
-            for (_, version, write) in newest {
-                if *version > most.0 {
-                    most = (*version, *write);
+        for (index, write) in self.history.writes.iter().enumerate() {
+            let entry = self.ledger.entry(write.key);
+            let version = match write.outcome {
+                WriteOutcome::Done(version) => version,
+                WriteOutcome::Refused(404) => {
+                    let text = "404 to a write".to_owned();
+                    self.tell_write(Kind::Denied, write.key, Some(index), text);
+                    continue;
                 }
-                (*version, *write) = most;
+                WriteOutcome::Refused(_) | WriteOutcome::Lost => continue,
+            };
+            let (last, _) = entry.last;
+            let doubled = entry.by_version.get(&version) != Some(&index);
+            let before = entry.acknowledged_before(write.sent);
+            let said = format!(
+                "write of value {} was acknowledged at version {version}",
+                write.value
+            );
+            if doubled || version > last || version < 2 {
+                let more = if doubled {
+                    ", and another write has that version"
+                } else {
+                    ""
+                };
+                let text = format!("{said}; the row holds {last} in the end{more}");
+                self.tell_write(Kind::LostWrite, write.key, Some(index), text);
+            } else if let Some((newest, _)) = before
+                && newest >= version
+            {
+                let text = format!("{said}, and {newest} had been before it was sent");
+                self.tell_write(Kind::LostWrite, write.key, Some(index), text);
             }
         }
     }
 
     /// Every version above the first is the effect of one write.
-    fn count_effects(&mut self, key: usize) {
-        let (last, value) = self.finals.0[key];
-        let of = &self.acknowledged[key];
-        let (sure, unsure) = (of.values.len() as u64, of.unsure.len() as u64);
-        let effects = last.saturating_sub(1);
-        if effects < sure || effects > sure + unsure {
-            let text = format!(
-                "the row is at version {last}, after {sure} acknowledged writes and {unsure} of unknown effect"
-            );
-            self.tell(Kind::LostWrite, key, None, None, Duration::ZERO, text);
+    fn effects(&mut self) {
+        let mut told = Vec::new();
+        for (key, entry) in self.ledger.entries() {
+            let (last, value) = entry.last;
+            let (sure, unsure) = (entry.by_version.len() as u64, entry.unsure);
+            let effects = last.saturating_sub(1);
+            if effects < sure || effects > sure + unsure {
+                told.push((
+                    key,
+                    format!(
+                        "the row is at version {last}, after {sure} acknowledged writes and {unsure} of unknown effect"
+                    ),
+                ));
+            }
+            let wrote = entry.by_version.get(&last);
+            let wrote = wrote.map(|write| self.history.writes[*write].value);
+            if let (Some(wrote), Some(value)) = (wrote, value)
+                && wrote != value
+            {
+                told.push((
+                    key,
+                    format!("the row holds value {value} at version {last}, which wrote {wrote}"),
+                ));
+            }
         }
-        let known = self.acknowledged[key].values.get(&last);
-        if let (Some(known), Some(value)) = (known, value)
-            && *known != value
-        {
-            let text =
-                format!("the row holds value {value} at version {last}, which wrote {known}");
-            self.tell(Kind::LostWrite, key, None, None, Duration::ZERO, text);
+        for (key, text) in told {
+            self.tell_write(Kind::LostWrite, key, None, text);
         }
     }
 
     fn reads(&mut self) {
-        let history = self.history;
-        let mut presented: HashMap<(usize, usize), u64> = HashMap::new();
-        for (index, read) in history.reads.iter().enumerate() {
-            match &read.outcome {
+        let mut seen: HashMap<(usize, usize), u64> = HashMap::new();
+        for (index, read) in self.history.reads.iter().enumerate() {
+            match read.outcome {
                 ReadOutcome::Found {
                     version,
                     value,
                     bound,
                     ..
                 } => {
-                    self.bound(index, read, *version, *bound);
-                    self.content(index, read, *version, *value);
-                    let seen = presented.entry((read.client, read.key)).or_default();
-                    // Only those who present what they saw are promised anything.
-                    let went_back = read.min_version > 0 && *version < *seen;
-                    let seen_before = *seen;
-                    *seen = (*seen).max(*version);
-                    if went_back {
-                        let text = format!("version {version} after {seen_before}");
-                        self.tell(
-                            Kind::WentBack,
-                            read.key,
-                            Some(index),
-                            None,
-                            Duration::ZERO,
-                            text,
-                        );
-                    }
-                    if *version < read.min_version {
-                        let text =
-                            format!("version {version}, and {} was presented", read.min_version);
-                        self.tell(
-                            Kind::BelowMinimum,
-                            read.key,
-                            Some(index),
-                            None,
-                            Duration::ZERO,
-                            text,
-                        );
-                    }
-                    let last = self.finals.0[read.key].0;
-                    if history.quiet_from.is_some_and(|quiet| read.sent >= quiet)
-                        && *version != last
-                    {
-                        let text = format!("version {version} after quiet; the row holds {last}");
-                        self.tell(
-                            Kind::NotConverged,
-                            read.key,
-                            Some(index),
-                            None,
-                            Duration::ZERO,
-                            text,
-                        );
-                    }
+                    let found = Found {
+                        index,
+                        read,
+                        version,
+                        value,
+                        bound,
+                    };
+                    self.age(found);
+                    self.own_write(found);
+                    self.content(found);
+                    let seen = seen.entry((read.client, read.key)).or_default();
+                    self.presented(found, *seen);
+                    *seen = (*seen).max(version);
+                    self.quiet(found);
                 }
                 ReadOutcome::Absent | ReadOutcome::Ahead => {
-                    let text = format!("{:?}", read.outcome);
-                    self.tell(
-                        Kind::Denied,
-                        read.key,
-                        Some(index),
-                        None,
-                        Duration::ZERO,
-                        text,
-                    );
+                    self.tell(Kind::Denied, index, format!("{:?}", read.outcome));
                 }
                 ReadOutcome::Refused(_) | ReadOutcome::Lost => {}
             }
         }
     }
 
-    fn bound(&mut self, index: usize, read: &Read, version: u64, bound: Option<Duration>) {
-        let Some(bound) = bound else { return };
-        let Some(moment) = read.sent.checked_sub(bound) else {
+    /// Nothing newer was acknowledged longer ago than the answer says; from the primary, before
+    /// it was asked.
+    fn age(&mut self, found: Found<'h>) {
+        let read = found.read;
+        let bound = if read.strong {
+            Some(Duration::ZERO)
+        } else {
+            found.bound
+        };
+        let Some(moment) = bound.and_then(|bound| read.sent.checked_sub(bound)) else {
             return;
         };
-        let Some((newest, write)) = self.acknowledged[read.key].before(moment) else {
+        let entry = self.ledger.entry(read.key);
+        let Some((newest, write)) = entry.acknowledged_before(moment) else {
             return;
         };
-        if version < newest {
-            let first = self.first_above(read.key, version).unwrap_or(write);
-            let Write { answered, .. } = self.history.writes[first];
-            let late_by = moment.saturating_sub(answered);
+        if found.version < newest {
+            let first = entry.first_above(found.version).unwrap_or(write);
+            let answered = self.history.writes[first].answered;
+            let claim = match (read.strong, bound) {
+                (true, _) | (_, None) => "from the primary".to_owned(),
+                (false, Some(bound)) => format!("with a bound of {:.3} s", bound.as_secs_f64()),
+            };
             let text = format!(
-                "version {version} with a bound of {:.3} s, {:.3} s after a newer one was acknowledged; \
-                 version {newest} was by then",
-                bound.as_secs_f64(),
+                "version {} {claim}, {:.3} s after a newer one was acknowledged; version {newest} was by then",
+                found.version,
                 read.sent.saturating_sub(answered).as_secs_f64(),
             );
-            self.tell(
-                Kind::StaleBeyondBound,
-                read.key,
-                Some(index),
-                Some(first),
-                late_by,
-                text,
-            );
+            let late_by = moment.saturating_sub(answered);
+            self.tell_overlooked(Kind::StaleBeyondBound, found, first, late_by, text);
         }
     }
 
-    /// The write whose acknowledgement first made a version old.
-    fn first_above(&self, key: usize, version: u64) -> Option<usize> {
-        let newest = &self.acknowledged[key].newest;
-        let first = newest.partition_point(|(_, newest, _)| *newest <= version);
-        newest.get(first).map(|(.., write)| *write)
+    /// While Redis keeps what it acknowledged, a process answers no less than that.
+    fn own_write(&mut self, found: Found<'h>) {
+        if self.history.redis_forgets {
+            return;
+        }
+        let read = found.read;
+        let entry = self.ledger.entry(read.key);
+        if let Some((newest, write)) = entry.own_before((read.node, read.life), read.sent)
+            && found.version < newest
+        {
+            let text = format!(
+                "version {}, and this process had acknowledged {newest}",
+                found.version
+            );
+            let late_by = read
+                .sent
+                .saturating_sub(self.history.writes[write].answered);
+            self.tell_overlooked(Kind::BelowOwnWrite, found, write, late_by, text);
+        }
     }
 
-    fn content(&mut self, index: usize, read: &Read, version: u64, value: Option<u64>) {
-        let last = self.finals.0[read.key].0;
+    /// The version is one that was written, by then, and has what was written with it.
+    fn content(&mut self, found: Found<'h>) {
+        let Found {
+            index,
+            read,
+            version,
+            ..
+        } = found;
+        let entry = self.ledger.entry(read.key);
+        let (last, _) = entry.last;
         if version == 0 || version > last {
             let text = format!("version {version}; the row holds {last} in the end");
-            return self.tell(
-                Kind::NeverWritten,
-                read.key,
-                Some(index),
-                None,
-                Duration::ZERO,
-                text,
-            );
+            return self.tell(Kind::NeverWritten, index, text);
         }
-        let Some(value) = value else { return };
-        let of = &self.acknowledged[read.key];
-        let right = match of.values.get(&version) {
-            Some(known) => *known == value,
-            None if version == 1 => value == 0,
-            // Made by a write whose answer was lost.
-            None => of.unsure.contains(&value),
-        };
-        if !right {
-            let text = format!("version {version} with value {value}");
-            self.tell(
+        let Some(value) = found.value else {
+            return self.tell(
                 Kind::WrongContent,
-                read.key,
-                Some(index),
-                None,
-                Duration::ZERO,
-                text,
+                index,
+                format!("version {version}, empty"),
             );
+        };
+        let write = entry.write_of(self.history, value);
+        let right = match write.map(|write| write.outcome) {
+            // What everybody has in the beginning.
+            None => value == 0 && version == 1,
+            Some(WriteOutcome::Done(done)) => done == version,
+            // Its answer was lost, so it may have made any version that no other write has.
+            Some(_) => version > 1 && !entry.by_version.contains_key(&version),
+        };
+        let first = *self.contents.entry((read.key, version)).or_insert(value);
+        if !right || first != value {
+            let text = format!("version {version} with value {value}");
+            return self.tell(Kind::WrongContent, index, text);
+        }
+        if let Some(write) = write
+            && write.sent > read.answered
+        {
+            let text = format!("version {version}, before its write was sent");
+            self.tell(Kind::TooEarly, index, text);
         }
     }
 
-    fn tell(
+    /// Who presents a version gets no less, and who presents what it saw is not taken back.
+    fn presented(&mut self, found: Found<'h>, seen: u64) {
+        let Found { index, version, .. } = found;
+        let presented = found.read.min_version;
+        if presented > 0 && version < seen {
+            let text = format!("version {version} after {seen}");
+            self.tell(Kind::WentBack, index, text);
+        }
+        if version < presented {
+            let text = format!("version {version}, and {presented} was presented");
+            self.tell(Kind::BelowMinimum, index, text);
+        }
+    }
+
+    /// When nobody writes and everything works, all answer the last version.
+    fn quiet(&mut self, found: Found<'h>) {
+        let read = found.read;
+        let within = self
+            .history
+            .quiets
+            .iter()
+            .find(|quiet| quiet.from <= read.sent && read.sent < quiet.until);
+        let Some(last) = within.map(|quiet| quiet.versions[read.key]) else {
+            return;
+        };
+        if found.version != last {
+            let entry = self.ledger.entry(read.key);
+            let text = format!(
+                "version {} after quiet; the row holds {last}",
+                found.version
+            );
+            match entry.first_above(found.version) {
+                Some(first) => {
+                    let answered = self.history.writes[first].answered;
+                    let late_by = read.sent.saturating_sub(answered);
+                    self.tell_overlooked(Kind::NotConverged, found, first, late_by, text);
+                }
+                None => self.tell(Kind::NotConverged, found.index, text),
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: Kind, read: usize, text: String) {
+        self.violations.push(Violation {
+            kind,
+            key: self.history.reads[read].key,
+            read: Some(read),
+            write: None,
+            late_by: Duration::ZERO,
+            text,
+        });
+    }
+
+    fn tell_overlooked(
         &mut self,
         kind: Kind,
-        key: usize,
-        read: Option<usize>,
-        write: Option<usize>,
+        found: Found<'h>,
+        write: usize,
         late_by: Duration,
         text: String,
     ) {
         self.violations.push(Violation {
             kind,
-            key,
-            read,
-            write,
+            key: found.read.key,
+            read: Some(found.index),
+            write: Some(write),
             late_by,
+            text,
+        });
+    }
+
+    fn tell_write(&mut self, kind: Kind, key: usize, write: Option<usize>, text: String) {
+        self.violations.push(Violation {
+            kind,
+            key,
+            read: None,
+            write,
+            late_by: Duration::ZERO,
             text,
         });
     }

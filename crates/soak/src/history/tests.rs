@@ -1,4 +1,3 @@
-use super::check::Kind;
 use super::*;
 
 const fn ms(at: u64) -> Duration {
@@ -10,6 +9,7 @@ fn write(sent: u64, answered: u64, version: u64) -> Write {
         sent: ms(sent),
         answered: ms(answered),
         node: 0,
+        life: 0,
         key: 0,
         value: version * 10,
         outcome: WriteOutcome::Done(version),
@@ -21,9 +21,11 @@ fn read(sent: u64, answered: u64, version: u64, bound: Option<u64>) -> Read {
         sent: ms(sent),
         answered: ms(answered),
         node: 1,
+        life: 0,
         client: 7,
         key: 0,
         min_version: 0,
+        strong: false,
         outcome: ReadOutcome::Found {
             version,
             value: Some(if version == 1 { 0 } else { version * 10 }),
@@ -33,14 +35,22 @@ fn read(sent: u64, answered: u64, version: u64, bound: Option<u64>) -> Read {
     }
 }
 
-/// What is wrong with these, where the row ends at version 3.
+/// What is wrong with these, where the row ends at version 3 and Redis forgets nothing.
 fn found(reads: Vec<Read>, writes: Vec<Write>) -> Vec<Kind> {
-    let history = History {
+    found_in(&History {
         reads,
         writes,
-        quiet_from: Some(ms(10_000)),
-    };
-    let verdict = check(&history, &Finals(vec![(3, None)]));
+        quiets: vec![Quiet {
+            from: ms(10_000),
+            until: ms(11_000),
+            versions: vec![3],
+        }],
+        redis_forgets: false,
+    })
+}
+
+fn found_in(history: &History) -> Vec<Kind> {
+    let verdict = check(history, &Finals(vec![(3, None)]));
     for violation in &verdict.violations {
         assert!(!history.excerpt(violation).is_empty());
     }
@@ -85,7 +95,7 @@ fn the_excerpt_names_the_write_that_was_overlooked() {
     let history = History {
         reads: vec![read(500, 501, 1, Some(40))],
         writes: two_writes(),
-        quiet_from: None,
+        ..History::default()
     };
     let verdict = check(&history, &Finals(vec![(3, None)]));
     let lines = history.excerpt(&verdict.violations[0]);
@@ -114,11 +124,46 @@ fn a_client_that_presents_versions_and_is_taken_back_is_found() {
         found(vec![first.clone(), second.clone()], two_writes()),
         [Kind::WentBack]
     );
-    // Who presents nothing, or is another, is promised nothing.
+    // Who presents nothing, or is another client, is promised nothing.
     second.min_version = 0;
     assert_eq!(found(vec![first.clone(), second.clone()], two_writes()), []);
     (second.min_version, second.client) = (1, 8);
     assert_eq!(found(vec![first, second], two_writes()), []);
+}
+
+#[test]
+fn an_old_version_from_the_primary_is_found_whatever_it_claims() {
+    let mut forced = read(300, 301, 2, Some(1_000));
+    forced.strong = true;
+    assert_eq!(
+        found(vec![forced.clone()], two_writes()),
+        [Kind::StaleBeyondBound]
+    );
+    // Sent before the write was acknowledged.
+    (forced.sent, forced.answered) = (ms(210), ms(400));
+    assert_eq!(found(vec![forced], two_writes()), []);
+}
+
+#[test]
+fn less_than_the_own_write_of_a_process_is_found_while_redis_forgets_nothing() {
+    let mut own = read(300, 301, 2, None);
+    own.node = 0;
+    assert_eq!(
+        found(vec![own.clone()], two_writes()),
+        [Kind::BelowOwnWrite]
+    );
+    let forgetful = History {
+        reads: vec![own.clone()],
+        writes: two_writes(),
+        redis_forgets: true,
+        ..History::default()
+    };
+    assert_eq!(found_in(&forgetful), []);
+    // Sent before it was acknowledged; and by the same process in another life.
+    let mut early = own.clone();
+    early.sent = ms(205);
+    own.life = 1;
+    assert_eq!(found(vec![early, own], two_writes()), []);
 }
 
 #[test]
@@ -130,12 +175,72 @@ fn a_version_that_nobody_wrote_is_found() {
 }
 
 #[test]
-fn the_content_of_another_version_is_found() {
-    let mut torn = read(300, 301, 3, None);
-    if let ReadOutcome::Found { value, .. } = &mut torn.outcome {
-        *value = Some(20);
+fn an_answer_from_before_its_write_is_found() {
+    assert_eq!(
+        found(vec![read(90, 99, 2, None)], two_writes()),
+        [Kind::TooEarly]
+    );
+    // The write may have had its effect as soon as it was sent.
+    assert_eq!(found(vec![read(90, 101, 2, None)], two_writes()), []);
+}
+
+fn with_value(mut read: Read, with: Option<u64>) -> Read {
+    if let ReadOutcome::Found { value, .. } = &mut read.outcome {
+        *value = with;
     }
-    assert_eq!(found(vec![torn], two_writes()), [Kind::WrongContent]);
+    read
+}
+
+#[test]
+fn the_content_of_another_version_is_found() {
+    for value in [Some(20), Some(0), Some(99), None] {
+        let torn = with_value(read(300, 301, 3, None), value);
+        assert_eq!(
+            found(vec![torn], two_writes()),
+            [Kind::WrongContent],
+            "{value:?}"
+        );
+    }
+}
+
+#[test]
+fn a_version_with_two_contents_is_found_though_nobody_knows_the_right_one() {
+    let lost = |value| Write {
+        outcome: WriteOutcome::Lost,
+        value,
+        ..write(100, 110, 0)
+    };
+    let reads = |other| {
+        vec![
+            with_value(read(300, 301, 2, None), Some(20)),
+            with_value(read(300, 301, 2, None), Some(other)),
+        ]
+    };
+    let writes = || vec![lost(20), lost(30)];
+    assert_eq!(found(reads(20), writes()), []);
+    assert_eq!(found(reads(30), writes()), [Kind::WrongContent]);
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_its_age_is_held_to_none() {
+    let mut answer = Answer {
+        status: 200,
+        version: Some(2),
+        bound: Bound::Missing,
+        cache: String::new(),
+        retry_after: false,
+        value: Some(20),
+        body: String::new(),
+    };
+    let mut silent = read(300, 301, 2, None);
+    silent.outcome = ReadOutcome::of(&Ok(answer.clone()));
+    assert_eq!(
+        found(vec![silent.clone()], two_writes()),
+        [Kind::StaleBeyondBound]
+    );
+    answer.bound = Bound::Unproven;
+    silent.outcome = ReadOutcome::of(&Ok(answer));
+    assert_eq!(found(vec![silent], two_writes()), []);
 }
 
 #[test]
@@ -159,6 +264,15 @@ fn a_lost_and_a_doubled_write_are_found() {
 }
 
 #[test]
+fn a_write_that_comes_before_an_earlier_one_is_found() {
+    let writes = vec![write(100, 110, 3), write(200, 210, 2)];
+    assert_eq!(found(vec![], writes), [Kind::LostWrite]);
+    // Under way together, either may come first.
+    let writes = vec![write(100, 210, 3), write(200, 205, 2)];
+    assert_eq!(found(vec![], writes), []);
+}
+
+#[test]
 fn an_existing_user_that_is_denied_is_found() {
     for outcome in [ReadOutcome::Absent, ReadOutcome::Ahead] {
         let mut denied = read(300, 301, 3, None);
@@ -168,9 +282,20 @@ fn an_existing_user_that_is_denied_is_found() {
 }
 
 #[test]
+fn a_write_to_an_existing_user_that_is_denied_is_found() {
+    let mut denied = write(300, 310, 0);
+    denied.outcome = WriteOutcome::Refused(404);
+    let mut writes = two_writes();
+    writes.push(denied);
+    assert_eq!(found(vec![], writes), [Kind::Denied]);
+}
+
+#[test]
 fn an_old_version_after_quiet_is_found_whatever_it_claims() {
     assert_eq!(
         found(vec![read(10_001, 10_002, 2, None)], two_writes()),
         [Kind::NotConverged]
     );
+    // The quiet is over.
+    assert_eq!(found(vec![read(11_000, 11_001, 2, None)], two_writes()), []);
 }
