@@ -1,14 +1,13 @@
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use roster_test_services::Fault;
+use roster_test_services::{Fault, RedisServer};
 use tokio::time::sleep;
 
-use crate::{History, Load, Node, RedisPair, Result, Stop, World, redis_command};
+use crate::{Broken, History, Load, Node, RedisPair, Result, Stop, World, now, redis_command};
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +22,8 @@ pub enum FaultKind {
     FailedOver,
     /// `CLIENT KILL`, some times in a row.
     ClientsKilled,
+    /// `CLIENT KILL` of one process's connection.
+    ClientKilled,
     /// `FLUSHALL`.
     Flushed,
     /// `SCRIPT FLUSH`.
@@ -43,7 +44,15 @@ impl FaultKind {
         matches!(self, Self::FailedOver | Self::RedisFromDump)
     }
 
-    /// All of them.
+    /// Whether it is about one process.
+    pub const fn is_of_one_node(self) -> bool {
+        matches!(
+            self,
+            Self::NodeCut | Self::NodeHalfOpen | Self::NodeSlow | Self::NodeKilled
+        )
+    }
+
+    /// All of them, but for one client's where those of all are.
     pub const ALL: [Self; 11] = [
         Self::RedisKilled,
         Self::RedisFromDump,
@@ -66,7 +75,8 @@ impl fmt::Display for FaultKind {
             Self::RedisFromDump => "Redis killed, back from a dump",
             Self::RedisHung => "Redis hung (SIGSTOP)",
             Self::FailedOver => "failover to a replica that lags",
-            Self::ClientsKilled => "CLIENT KILL, five in a row",
+            Self::ClientsKilled => "CLIENT KILL of all, five in a row",
+            Self::ClientKilled => "CLIENT KILL of one",
             Self::Flushed => "FLUSHALL",
             Self::ScriptsFlushed => "SCRIPT FLUSH",
             Self::NodeCut => "one process cut from Redis",
@@ -89,8 +99,6 @@ pub struct Faults {
     pub quiet_after: usize,
     /// What the choices follow from.
     pub seed: u64,
-    /// How often each kind was.
-    pub done: Mutex<BTreeMap<FaultKind, usize>>,
 }
 
 impl Faults {
@@ -102,7 +110,6 @@ impl Faults {
             rest: Duration::from_millis(50)..Duration::from_millis(700),
             quiet_after: 5,
             seed,
-            done: Mutex::default(),
         }
     }
 
@@ -132,19 +139,20 @@ impl Faults {
             let kind = round.swap_remove(random.random_range(0..round.len()));
             let hold = random.random_range(self.hold.clone());
             let node = random.random_range(0..nodes.len());
+            let from = now();
             break_once(kind, hold, node, world, redis, nodes, load).await?;
-            self.count(kind);
+            history.faults.push(Broken {
+                from,
+                until: now(),
+                kind,
+                node: kind.is_of_one_node().then_some(node),
+            });
             times += 1;
             if self.quiet_after > 0 && times % self.quiet_after == 0 {
                 history.extend(load.quiet(world).await?);
             }
         }
         Ok(history)
-    }
-
-    fn count(&self, kind: FaultKind) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        *done.entry(kind).or_default() += 1;
     }
 }
 
@@ -186,6 +194,7 @@ async fn break_once(
                 sleep(hold / 5).await;
             }
         }
+        FaultKind::ClientKilled => kill_one_client(redis.primary(), node).await?,
         FaultKind::Flushed => drop(redis_command(redis.primary(), "FLUSHALL").await?),
         FaultKind::ScriptsFlushed => drop(redis_command(redis.primary(), "SCRIPT FLUSH").await?),
         FaultKind::NodeCut | FaultKind::NodeHalfOpen | FaultKind::NodeSlow => {
@@ -203,6 +212,22 @@ async fn break_once(
             nodes[node] = tokio::task::block_in_place(|| world.node(&redis.url(node)))?;
             load.moved(node, nodes[node].address());
         }
+    }
+    Ok(())
+}
+
+/// Ends the connection of a process that has one, which is all that has its name.
+async fn kill_one_client(server: &RedisServer, which: usize) -> Result<()> {
+    let redis::Value::BulkString(list) = redis_command(server, "CLIENT LIST").await? else {
+        return Err("CLIENT LIST is not answered with text".into());
+    };
+    let list = String::from_utf8(list)?;
+    let ours = list.lines().filter(|line| line.contains(" name=roster "));
+    let ids: Vec<&str> = ours
+        .filter_map(|line| line.strip_prefix("id=")?.split(' ').next())
+        .collect();
+    if let Some(id) = ids.get(which % ids.len().max(1)) {
+        redis_command(server, &format!("CLIENT KILL ID {id}")).await?;
     }
     Ok(())
 }

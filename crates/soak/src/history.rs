@@ -12,7 +12,7 @@ use std::time::Duration;
 pub use check::check;
 pub use violation::{Kind, Verdict, Violation};
 
-use crate::{Answer, Bound};
+use crate::{Answer, Bound, FaultKind};
 
 /// Which tier answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +161,19 @@ pub struct Quiet {
     pub versions: Vec<u64>,
 }
 
+/// Something that was broken for a while.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// When it was broken.
+    pub from: Duration,
+    /// When it was mended.
+    pub until: Duration,
+    /// What it was.
+    pub kind: FaultKind,
+    /// Which process, where it was only one.
+    pub node: Option<usize>,
+}
+
 /// All that was asked, in any order. Every key begins at version 1 with value 0.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -170,9 +183,11 @@ pub struct History {
     pub writes: Vec<Write>,
     /// When everything had to agree.
     pub quiets: Vec<Quiet>,
-    /// Whether Redis may have lost what it acknowledged, as in a failover. A process is held to
-    /// its own acknowledged writes only where it has not.
-    pub redis_forgets: bool,
+    /// What broke.
+    pub faults: Vec<Broken>,
+    /// Whether Redis kept what it acknowledged, or lost whole keys. A failover may lose more;
+    /// only where there was none is each process held to its own acknowledged writes.
+    pub redis_keeps: bool,
 }
 
 impl History {
@@ -181,7 +196,8 @@ impl History {
         self.reads.extend(other.reads);
         self.writes.extend(other.writes);
         self.quiets.extend(other.quiets);
-        self.redis_forgets |= other.redis_forgets;
+        self.faults.extend(other.faults);
+        self.redis_keeps &= other.redis_keeps;
     }
 
     /// How many operations these are.
@@ -198,5 +214,10 @@ impl History {
     /// process answered for the same user around it.
     pub fn excerpt(&self, violation: &Violation) -> Vec<String> {
         excerpt::lines(self, violation)
+    }
+
+    /// The answer of a cache with the longest bound, and what was broken within it.
+    pub fn longest_bound(&self) -> Vec<String> {
+        excerpt::longest_bound(self)
     }
 }

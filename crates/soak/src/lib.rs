@@ -30,8 +30,8 @@ pub use client::{Answer, Bound, Client, Query};
 pub use clock::now;
 pub use faults::{FaultKind, Faults};
 pub use history::{
-    Finals, History, Kind, Quiet, Read, ReadOutcome, Tier, Verdict, Violation, Write, WriteOutcome,
-    check,
+    Broken, Finals, History, Kind, Quiet, Read, ReadOutcome, Tier, Verdict, Violation, Write,
+    WriteOutcome, check,
 };
 pub use load::{Load, LoadEnd, Stop};
 pub use node::{Node, NodeOptions};

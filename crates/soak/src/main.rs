@@ -33,8 +33,8 @@ struct Args {
     /// What all choices follow from; timing is the machine's all the same.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many of the violations are shown.
-    #[arg(long, default_value_t = 3)]
+    /// How many violations of each kind are shown.
+    #[arg(long, default_value_t = 1)]
     show: usize,
     /// The binary lacks a part of the protocol: to find no violation is the failure.
     #[arg(long)]
@@ -107,7 +107,11 @@ async fn soak_part(binary: &Path, plan: &Plan, show: usize) -> Result<usize> {
         return Err("there is no PostgreSQL or no Redis to be had".into());
     };
     print!("{}", table(&outcome));
-    for violation in outcome.verdict.violations.iter().take(show) {
+    println!("the longest bound of a cache, and what was broken within it:");
+    for line in outcome.history.longest_bound() {
+        println!("  {line}");
+    }
+    for violation in outcome.verdict.first_of_each(show) {
         println!();
         for line in outcome.history.excerpt(violation) {
             println!("{line}");

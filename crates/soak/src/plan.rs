@@ -45,18 +45,15 @@ impl Plan {
         plan
     }
 
-    /// `CLIENT KILL` every 50 ms, `SCRIPT FLUSH` about every second, and a tracking table of
-    /// one key.
+    /// `CLIENT KILL` of one process's connection every 50 ms, `SCRIPT FLUSH` every second, and a
+    /// tracking table of one key.
     pub fn kills(limit: Duration, seed: u64) -> Self {
         let mut plan = Self::all(u64::MAX, limit, seed);
         plan.redis = vec!["--tracking-table-max-keys", "1"];
-        // Five kills in each.
-        let times = Duration::from_millis(250)..Duration::from_millis(251);
         plan.faults = Faults {
-            hold: times,
-            rest: Duration::ZERO..Duration::from_millis(1),
+            rest: Duration::from_millis(50)..Duration::from_millis(51),
             quiet_after: 0,
-            ..Faults::of(&[FaultKind::ClientsKilled; 4], seed)
+            ..Faults::of(&[FaultKind::ClientKilled; 19], seed)
         };
         plan.faults.kinds.push(FaultKind::ScriptsFlushed);
         plan

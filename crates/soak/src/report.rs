@@ -6,11 +6,8 @@ use crate::{History, Outcome, ReadOutcome, Tier, WriteOutcome};
 
 /// What a run came to, in lines for people.
 pub fn table(outcome: &Outcome) -> String {
-    let Outcome {
-        history,
-        verdict,
-        faults,
-    } = outcome;
+    let Outcome { history, verdict } = outcome;
+    let faults = outcome.faults();
     let mut text = String::new();
     let mut line = |what: &str, figure: String| {
         // Writing to a String cannot fail.
@@ -29,7 +26,7 @@ pub fn table(outcome: &Outcome) -> String {
         ),
     );
     line("faults", grouped(faults.values().sum()));
-    for (kind, times) in faults {
+    for (kind, times) in &faults {
         line(&format!("  {kind}"), grouped(*times));
     }
     line("quiet moments", grouped(history.quiets.len()));

@@ -50,8 +50,7 @@ async fn f17_no_answer_breaks_the_guarantee_while_everything_breaks_at_random() 
     let Some(outcome) = held(&Plan::all(u64::MAX, SECONDS, seed())).await else {
         return;
     };
-    let faults: usize = outcome.faults.values().sum();
-    assert!(faults >= 4, "{}", table(&outcome));
+    assert!(outcome.history.faults.len() >= 4, "{}", table(&outcome));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +58,7 @@ async fn f17_a_process_never_answers_less_than_it_acknowledged_while_redis_keeps
     let Some(outcome) = held(&Plan::kept(u64::MAX, SECONDS, seed())).await else {
         return;
     };
-    assert!(!outcome.history.redis_forgets, "{}", table(&outcome));
+    assert!(outcome.history.redis_keeps, "{}", table(&outcome));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,9 +66,10 @@ async fn t15_connections_killed_every_50_ms_under_load_break_no_sentence() {
     let Some(outcome) = held(&Plan::kills(SECONDS, seed())).await else {
         return;
     };
-    let times = |kind| outcome.faults.get(&kind).copied().unwrap_or(0);
+    let faults = outcome.faults();
+    let times = |kind| faults.get(&kind).copied().unwrap_or(0);
     let (kills, flushes) = (
-        5 * times(FaultKind::ClientsKilled),
+        times(FaultKind::ClientKilled),
         times(FaultKind::ScriptsFlushed),
     );
     assert!(kills >= 50 && flushes >= 2, "{}", table(&outcome));

@@ -178,7 +178,7 @@ impl<'h> Check<'h> {
 
     /// While Redis keeps what it acknowledged, a process answers no less than that.
     fn own_write(&mut self, found: Found<'h>) {
-        if self.history.redis_forgets {
+        if !self.history.redis_keeps {
             return;
         }
         let read = found.read;

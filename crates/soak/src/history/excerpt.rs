@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{History, Read, ReadOutcome, Violation, Write, WriteOutcome};
+use super::{Broken, History, Read, ReadOutcome, Tier, Violation, Write, WriteOutcome};
 
 /// Lines of each process at the most.
 const LINES: usize = 14;
@@ -40,6 +40,13 @@ pub(super) fn lines(history: &History, violation: &Violation) -> Vec<String> {
             .filter(|(_, other)| other.answered >= from && other.sent <= read.answered)
             .map(|(other, line)| (line.sent, other == index, read_line(line))),
     );
+    around.extend(
+        history
+            .faults
+            .iter()
+            .filter(|broken| broken.until >= from && broken.from <= read.answered)
+            .map(|broken| (broken.from, false, fault_line(broken))),
+    );
     around.sort();
     // The two that contradict each other are always shown, and those nearest to them.
     let marked: Vec<usize> = (0..around.len()).filter(|at| around[*at].1).collect();
@@ -66,12 +73,47 @@ pub(super) fn lines(history: &History, violation: &Violation) -> Vec<String> {
     lines
 }
 
+/// The answer of a cache with the longest bound, and what was broken within it.
+pub(super) fn longest_bound(history: &History) -> Vec<String> {
+    let bound = |read: &Read| match read.outcome {
+        ReadOutcome::Found {
+            bound: Some(bound),
+            tier: Tier::L1 | Tier::L2,
+            ..
+        } => Some(bound),
+        _ => None,
+    };
+    let bounds = history
+        .reads
+        .iter()
+        .filter_map(|read| Some((bound(read)?, read)));
+    let Some((bound, read)) = bounds.max_by_key(|(bound, _)| *bound) else {
+        return Vec::new();
+    };
+    let since = read.sent.saturating_sub(bound);
+    let faults = history
+        .faults
+        .iter()
+        .filter(|broken| broken.until >= since && broken.from <= read.answered);
+    let mut lines: Vec<String> = faults.map(fault_line).collect();
+    lines.push(read_line(read));
+    lines
+}
+
 fn span(sent: Duration, answered: Duration) -> String {
     format!(
         "{:>11.6} … {:>11.6} s",
         sent.as_secs_f64(),
         answered.as_secs_f64()
     )
+}
+
+fn fault_line(broken: &Broken) -> String {
+    let which = broken
+        .node
+        .map_or_else(String::new, |node| format!(", process {node}"));
+    let span = span(broken.from, broken.until);
+    format!("{span}  {}{which}", broken.kind)
 }
 
 fn write_line(write: &Write) -> String {

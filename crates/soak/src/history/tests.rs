@@ -45,7 +45,8 @@ fn found(reads: Vec<Read>, writes: Vec<Write>) -> Vec<Kind> {
             until: ms(11_000),
             versions: vec![3],
         }],
-        redis_forgets: false,
+        redis_keeps: true,
+        ..History::default()
     })
 }
 
@@ -145,7 +146,7 @@ fn an_old_version_from_the_primary_is_found_whatever_it_claims() {
 }
 
 #[test]
-fn less_than_the_own_write_of_a_process_is_found_while_redis_forgets_nothing() {
+fn less_than_the_own_write_of_a_process_is_found_while_redis_keeps_its_word() {
     let mut own = read(300, 301, 2, None);
     own.node = 0;
     assert_eq!(
@@ -155,7 +156,6 @@ fn less_than_the_own_write_of_a_process_is_found_while_redis_forgets_nothing() {
     let forgetful = History {
         reads: vec![own.clone()],
         writes: two_writes(),
-        redis_forgets: true,
         ..History::default()
     };
     assert_eq!(found_in(&forgetful), []);

@@ -69,6 +69,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// So many of each kind, the shortest first.
+    pub fn first_of_each(&self, most: usize) -> Vec<&Violation> {
+        let mut shown = BTreeMap::<Kind, usize>::new();
+        let mut first: Vec<&Violation> = self.violations.iter().collect();
+        first.retain(|violation| {
+            let shown = shown.entry(violation.kind).or_default();
+            *shown += 1;
+            *shown <= most
+        });
+        first
+    }
+
     /// How many there are of each kind.
     pub fn counts(&self) -> BTreeMap<Kind, usize> {
         let mut counts = BTreeMap::new();
