@@ -44,6 +44,11 @@ impl FaultKind {
         matches!(self, Self::FailedOver | Self::RedisFromDump)
     }
 
+    /// Whether a writer's own invalidations may be lost with it, so that only a relay is left.
+    pub const fn loses_invalidations(self) -> bool {
+        self.forgets() || matches!(self, Self::NodeKilled)
+    }
+
     /// Whether it is about one process.
     pub const fn is_of_one_node(self) -> bool {
         matches!(
@@ -95,7 +100,8 @@ pub struct Faults {
     pub hold: std::ops::Range<Duration>,
     /// How long everything works in between.
     pub rest: std::ops::Range<Duration>,
-    /// After how many of them, right behind the last, all must agree for a moment; 0 for never.
+    /// After how many of them, right behind the last, all must agree for a moment; and behind
+    /// each that loses invalidations. 0 for never.
     pub quiet_after: usize,
     /// What the choices follow from.
     pub seed: u64,
@@ -129,7 +135,7 @@ impl Faults {
         let mut random = StdRng::seed_from_u64(self.seed);
         let mut round: Vec<FaultKind> = Vec::new();
         let mut history = History::default();
-        let mut times = 0;
+        let mut times: usize = 0;
         while !stop.is_over() {
             sleep(random.random_range(self.rest.clone())).await;
             if round.is_empty() {
@@ -148,7 +154,8 @@ impl Faults {
                 node: kind.is_of_one_node().then_some(node),
             });
             times += 1;
-            if self.quiet_after > 0 && times % self.quiet_after == 0 {
+            let is_due = kind.loses_invalidations() || times.is_multiple_of(self.quiet_after);
+            if self.quiet_after > 0 && is_due {
                 history.extend(load.quiet(world).await?);
             }
         }

@@ -180,7 +180,7 @@ impl Session {
     /// A process that is down is not asked again at once.
     const AFTER_LOSS: Duration = Duration::from_millis(20);
     /// Far longer than a process needs to know how old its caches are.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(5);
 
     fn new(load: Arc<Load>, number: usize) -> Self {
         let nothing = SocketAddr::from(([127, 0, 0, 1], 1));
