@@ -103,6 +103,8 @@ pub struct Faults {
     /// After how many of them, right behind the last, all must agree for a moment; and behind
     /// each that loses invalidations. 0 for never.
     pub quiet_after: usize,
+    /// After how many of them the load ends; `usize::MAX` where something else ends it.
+    pub most: usize,
     /// What the choices follow from.
     pub seed: u64,
 }
@@ -115,6 +117,7 @@ impl Faults {
             hold: Duration::from_millis(30)..Duration::from_millis(900),
             rest: Duration::from_millis(50)..Duration::from_millis(700),
             quiet_after: 5,
+            most: usize::MAX,
             seed,
         }
     }
@@ -136,7 +139,7 @@ impl Faults {
         let mut round: Vec<FaultKind> = Vec::new();
         let mut history = History::default();
         let mut times: usize = 0;
-        while !stop.is_over() {
+        while !stop.is_over() && times < self.most {
             sleep(random.random_range(self.rest.clone())).await;
             if round.is_empty() {
                 round.clone_from(&self.kinds);
@@ -159,6 +162,7 @@ impl Faults {
                 history.extend(load.quiet(world).await?);
             }
         }
+        stop.tell();
         Ok(history)
     }
 }
