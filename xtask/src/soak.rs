@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 .iter()
                 .any(|word| word.starts_with("--seconds"))
             {
-                soak.args(["--seconds", "60"]);
+                soak.args(["--seconds", "90"]);
             }
             soak
         }
