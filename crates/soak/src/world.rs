@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use roster_test_services::{TestDatabase, test_database};
 use sqlx::{Connection as _, PgConnection, Row as _};
@@ -71,10 +72,25 @@ impl World {
         let mut client = Client::new(through.address());
         let mut ids = Vec::with_capacity(count);
         for number in 0..count {
-            ids.push(client.create(number).await?);
+            ids.push(Self::user(&mut client, number).await?);
         }
         Ok(ids)
     }
+
+    /// On a busy machine the first connections to the database may take longer than a request.
+    async fn user(client: &mut Client, number: usize) -> Result<Uuid> {
+        for tried in 1..Self::TRIES {
+            // What was refused may be there all the same, so each try has an address of its own.
+            if let Ok(id) = client.create(number + tried * 1_000_000).await {
+                return Ok(id);
+            }
+            tokio::time::sleep(Self::PAUSE).await;
+        }
+        client.create(number).await
+    }
+
+    const TRIES: usize = 20;
+    const PAUSE: Duration = Duration::from_millis(100);
 
     /// What the rows hold now.
     pub async fn finals(&self, keys: &[Uuid]) -> Result<Finals> {
