@@ -5,7 +5,7 @@ use crate::failure::Outcome;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The larger configurations, too: a quarter of an hour and several gigabytes
+    /// The larger configurations, too: much longer, and several gigabytes of memory
     #[arg(long)]
     full: bool,
     /// End with the table of docs/cache-model.md

@@ -1,4 +1,5 @@
 //! What is searched, and what has to come of it.
+use crate::bound::Bound;
 use crate::fill::Fill;
 use crate::search::{Found, search};
 
@@ -23,6 +24,7 @@ pub(crate) enum Verdict {
 
 pub(crate) enum Subject {
     Fill(Fill),
+    Bound(Bound),
 }
 
 impl Case {
@@ -32,6 +34,7 @@ impl Case {
     pub(crate) fn run(&self) -> Found {
         match &self.subject {
             Subject::Fill(fill) => search(fill, Self::MOST),
+            Subject::Bound(bound) => search(bound, Self::MOST),
         }
     }
 }

@@ -22,3 +22,45 @@ impl fmt::Display for Code {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Every function and script that a step of either model names.
+    fn named() -> Vec<(&'static str, Option<&'static str>)> {
+        let sources = [include_str!("bound/step.rs"), include_str!("fill/step.rs")];
+        let mut named = Vec::new();
+        for source in sources {
+            // Texts in quotes are every second part.
+            let before = source.split('"').step_by(2);
+            let texts: Vec<_> = source.split('"').skip(1).step_by(2).collect();
+            for (index, before) in before.enumerate() {
+                let before = before.trim_end();
+                if before.ends_with("Function(") {
+                    named.push((texts[index], Some(texts[index + 1])));
+                } else if before.ends_with("Script(") {
+                    named.push((texts[index], None));
+                }
+            }
+        }
+        named
+    }
+
+    #[test]
+    fn what_a_step_names_is_there() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let named = named();
+        assert!(named.len() > 15, "{named:?}");
+        for (file, function) in named {
+            let source = std::fs::read_to_string(workspace.join(file));
+            let source = source.unwrap_or_else(|error| panic!("{file}: {error}"));
+            if let Some(function) = function {
+                let is_there = ["(", "<"]
+                    .iter()
+                    .any(|after| source.contains(&format!("fn {function}{after}")));
+                assert!(is_there, "{file} has no function {function}");
+            }
+        }
+    }
+}

@@ -96,7 +96,7 @@ impl Protocol for Fill {
     }
 
     fn code(&self, step: Step) -> Code {
-        if self.design.kind == Kind::Leases {
+        if self.design.kind == Kind::Leases && !self.design.write_through {
             step.code()
         } else {
             Code::World
@@ -110,8 +110,17 @@ impl Fill {
         match node.write {
             Write::None if state.row <= self.bounds.writes => {
                 steps.push(Step::Commit { node: index });
+                if self.design.write_through && !is_leased(state) {
+                    steps.push(Step::Reserve { node: index });
+                }
             }
             Write::None => {}
+            Write::Reserved => {
+                steps.push(Step::Withdraw { node: index });
+                if state.row <= self.bounds.writes {
+                    steps.push(Step::Commit { node: index });
+                }
+            }
             Write::Committed(_) => steps.push(Step::RaiseFloor { node: index }),
             Write::Floored { answered, .. } => {
                 steps.push(Step::Invalidate { node: index });
@@ -184,6 +193,11 @@ impl Fill {
         let loads = self.bounds.loads;
         (0..loads.len()).filter(move |load| loads[*load] == node)
     }
+}
+
+/// Somebody holds the lease, and it is not overdue.
+fn is_leased(state: &State) -> bool {
+    matches!(state.cell, Cell::Lease { overdue: false, .. })
 }
 
 /// A tier holds something older than the row.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
+mod bound;
 mod case;
 mod code;
 mod fill;
@@ -58,5 +59,7 @@ fn main() -> ExitCode {
 }
 
 fn cases() -> Vec<Case> {
-    fill::cases()
+    let mut cases = fill::cases();
+    cases.extend(bound::cases());
+    cases
 }

@@ -155,6 +155,10 @@ fn ours() -> Vec<Case> {
         claims: Claims::Failover,
         ..OURS
     };
+    let write_through = Design {
+        write_through: true,
+        ..OURS
+    };
     vec![
         quick("ours: a lease ends in time", Clean, progress, ONE),
         quick("ours: one write", Clean, OURS, ONE),
@@ -199,6 +203,18 @@ fn ours() -> Vec<Case> {
                 failovers: 1,
                 ..ONE
             },
+        ),
+        quick(
+            "write-through under a lease taken before the commit: one write",
+            Clean,
+            write_through,
+            ONE,
+        ),
+        full(
+            "write-through under a lease taken before the commit: two writes",
+            Clean,
+            write_through,
+            TWO,
         ),
         full("ours: two writes", Clean, OURS, TWO),
         full(

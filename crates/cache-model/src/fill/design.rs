@@ -24,6 +24,9 @@ pub(crate) struct Design {
     pub(crate) second_drop: bool,
     /// A load takes nothing below the local floor that was there when it began, also when that has ended since.
     pub(crate) floor_at_start: bool,
+    /// A writer takes the lease before its commit and fills in what it wrote; where it gets none, or loses it, it
+    /// invalidates.
+    pub(crate) write_through: bool,
     /// The properties that the design has to have.
     pub(crate) claims: Claims,
 }
@@ -64,6 +67,7 @@ impl Design {
             replay: false,
             second_drop: false,
             floor_at_start: false,
+            write_through: false,
             claims: Claims::Convergence,
         }
     }
@@ -79,6 +83,7 @@ impl Design {
             replay: true,
             second_drop: true,
             floor_at_start: true,
+            write_through: false,
             claims: Claims::Safety,
         }
     }

@@ -66,8 +66,8 @@ impl State {
         self.put(Cell::Tombstone { floor });
     }
 
-    /// ACQUIRE by a load that cannot use `seen`.
-    pub(crate) fn acquire(&mut self, design: &Design, load: u8, seen: Option<Entry>) -> Acquired {
+    /// ACQUIRE by somebody who cannot use `seen`.
+    pub(crate) fn acquire(&mut self, design: &Design, by: u8, seen: Option<Entry>) -> Acquired {
         let (floor, outlives) = match self.cell {
             Cell::Kept(entry) if Some(entry) != seen => return Acquired::Found(entry),
             Cell::Lease { overdue, .. } if !(overdue && design.deadline) => return Acquired::Wait,
@@ -80,7 +80,7 @@ impl State {
         };
         self.put(Cell::Lease {
             floor,
-            holder: Some(load),
+            holder: Some(by),
             overdue: false,
             // Otherwise an eviction does the same as the end of a key.
             outlives: outlives || design.claims != Claims::Progress,
@@ -88,28 +88,29 @@ impl State {
         Acquired::Granted { floor }
     }
 
-    /// FILL by a load with what it has read.
-    pub(crate) fn fill(&mut self, design: &Design, load: u8, read: Entry) -> Filled {
+    /// FILL with what the holder of a lease has read.
+    pub(crate) fn fill(&mut self, design: &Design, by: u8, read: Entry) -> Filled {
         let Cell::Lease { floor, holder, .. } = self.cell else {
             return Filled::Refused;
         };
-        if holder != Some(load) {
+        if holder != Some(by) {
             return Filled::Refused;
         }
         if design.floors && read.number < floor {
             self.put(Cell::Tombstone { floor });
             return Filled::StaleSource;
         }
-        let overtaken = self.loads[usize::from(load)].since > read.content;
+        let load = self.loads.get(usize::from(by));
+        let overtaken = load.is_some_and(|load| load.since > read.content);
         self.put(Cell::Kept(Entry { overtaken, ..read }));
         Filled::Stored
     }
 
-    /// The token of a load that has ended is nobody's.
-    pub(crate) fn forget_token(&mut self, load: u8) {
+    /// The token of a load or a write that has ended is nobody's.
+    pub(crate) fn forget_token(&mut self, of: u8) {
         for cell in [&mut self.cell, &mut self.copy] {
             if let Cell::Lease { holder, .. } = cell
-                && *holder == Some(load)
+                && *holder == Some(of)
             {
                 *holder = None;
             }

@@ -49,7 +49,7 @@ pub(crate) enum Cell {
     },
     Lease {
         floor: Version,
-        /// The load whose token it is; nobody's when that load has ended.
+        /// The load or the writer whose token it is; nobody's when that has ended.
         holder: Option<u8>,
         overdue: bool,
         /// The key lives longer than the lease, because it replaced a tombstone.
@@ -80,6 +80,8 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Write {
     None,
+    /// It holds the lease, and has not committed yet.
+    Reserved,
     Committed(Version),
     /// The local floor is raised and the near entry gone.
     Floored {

@@ -5,6 +5,14 @@ use crate::code::Code;
 /// One atomic step. `node` and `load` are indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// A writer takes the lease before it commits.
+    Reserve {
+        node: usize,
+    },
+    /// It changes nothing after all.
+    Withdraw {
+        node: usize,
+    },
     /// A node commits the next version and its row of the change log.
     Commit {
         node: usize,
@@ -96,12 +104,14 @@ impl Step {
             Self::Receive { .. } => Function("crates/app/src/caching/near_cache.rs", "changed"),
             Self::Take { .. } => Function("crates/app/src/caching/near_cache.rs", "insert"),
             Self::Acquire { .. } => Script("crates/adapters-redis/src/scripts/acquire.lua"),
-            Self::Read { .. } => Function("crates/app/src/caching/lease_flow.rs", "load"),
+            Self::Read { .. } => Function("crates/app/src/caching/lease_flow/filling.rs", "load"),
             Self::Fill { .. } => Script("crates/adapters-redis/src/scripts/fill.lua"),
             Self::RelayRead | Self::RelayAcknowledge => {
                 Function("crates/app/src/caching/relay.rs", "round")
             }
-            Self::Abandon { .. }
+            Self::Reserve { .. }
+            | Self::Withdraw { .. }
+            | Self::Abandon { .. }
             | Self::RelayCrash
             | Self::Evict
             | Self::LeaseTime

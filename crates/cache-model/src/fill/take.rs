@@ -3,7 +3,7 @@
 use super::Fill;
 use super::design::Kind;
 use super::redis::{Acquired, Filled};
-use super::state::{Cell, Entry, Item, Load, Node, Phase, Relay, State, Version, Write};
+use super::state::{Cell, Entry, Item, LOADS, Load, Node, Phase, Relay, State, Version, Write};
 use super::step::Step;
 
 impl Fill {
@@ -11,6 +11,15 @@ impl Fill {
     pub(super) fn take(&self, before: &State, step: Step) -> State {
         let mut state = before.clone();
         match step {
+            Step::Reserve { node } => {
+                let seen = state.kept();
+                state.acquire(&self.design, writer(node), seen);
+                state.nodes[node].write = Write::Reserved;
+            }
+            Step::Withdraw { node } => {
+                state.forget_token(writer(node));
+                state.nodes[node].write = Write::None;
+            }
             Step::Commit { node } => self.commit(&mut state, node),
             Step::RaiseFloor { node } => self.raise_floor(&mut state, node),
             Step::Invalidate { node } => self.invalidate(&mut state, node),
@@ -92,7 +101,12 @@ impl Fill {
         let Write::Floored { version, answered } = state.nodes[node].write else {
             return;
         };
-        self.apply(state, version);
+        let written = self.entry(version, version);
+        let is_filled = self.design.write_through
+            && state.fill(&self.design, writer(node), written) == Filled::Stored;
+        if !is_filled {
+            self.apply(state, version);
+        }
         state.nodes[node].write = Write::Applied { version, answered };
     }
 
@@ -287,6 +301,7 @@ impl Fill {
     fn crash(&self, state: &mut State, node: usize) {
         state.crashes += 1;
         state.nodes[node] = Node::new();
+        state.forget_token(writer(node));
         for load in self.loads_of(node) {
             end(state, load);
         }
@@ -325,6 +340,11 @@ fn disconnect(node: &mut Node) {
         node.tracked = false;
         node.channel.send(Item::Gone);
     }
+}
+
+/// The token of a node's write, beside those of the loads.
+fn writer(node: usize) -> u8 {
+    small(LOADS + node)
 }
 
 fn small(index: usize) -> u8 {

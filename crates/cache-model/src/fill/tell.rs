@@ -17,6 +17,14 @@ pub(super) fn tell(fill: &Fill, before: &State, step: Step, after: &State) -> St
         format!("node {}, load {}", NAMES[node], others.count() + 1)
     };
     match step {
+        Step::Reserve { node } => {
+            format!(
+                "node {}: ACQUIRE for a write -> {}",
+                NAMES[node],
+                cell(after.cell)
+            )
+        }
+        Step::Withdraw { node } => format!("node {}: write nothing after all", NAMES[node]),
         Step::Commit { node } => format!("node {}: COMMIT of version {}", NAMES[node], after.row),
         Step::RaiseFloor { node } => {
             format!(
@@ -137,7 +145,7 @@ pub(super) fn tell(fill: &Fill, before: &State, step: Step, after: &State) -> St
 
 fn version(write: Write) -> u8 {
     match write {
-        Write::None => 0,
+        Write::None | Write::Reserved => 0,
         Write::Committed(version)
         | Write::Floored { version, .. }
         | Write::Applied { version, .. } => version,
