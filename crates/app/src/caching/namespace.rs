@@ -107,13 +107,16 @@ impl Namespace {
 
     /// Takes what the database said; a new epoch empties the cache in this process.
     ///
-    /// The namespace is known before the era begins: whoever has a ticket of the new era and
-    /// asks for the namespace afterwards is told the new one.
+    /// The namespace and the era change in one step for whoever asks for the namespace: who has
+    /// a ticket of the new era is told the new one, and who is told the new one finds his ticket
+    /// of the old era void. A value of one epoch is never answered by the proof of another.
     pub(super) fn adopt(&self, namespace: CacheNamespace) {
-        let before = self.lock().namespace.replace(namespace);
+        let mut known = self.lock();
+        let before = known.namespace.replace(namespace);
         if before.is_some_and(|before| before != namespace) {
             self.near.void();
         }
+        drop(known);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use roster_domain::Timestamp;
 use roster_domain::ports::{
     CacheError, CacheRelay, ChangeLog, Incarnation, LeaseToken, PendingChanges, RelayClaim,
     RelayRound, StoreError,
@@ -53,12 +54,18 @@ pub(super) enum RelayError {
     Store(#[from] StoreError),
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("each look at the change log came too long after the one before it")]
+struct TooLate;
+
 impl Relay {
     const PAUSE: Duration = Duration::from_millis(100);
     /// Longer than a pause, so that the holder keeps it, and short enough that the next one
     /// takes over within half a second of the holder's death.
     const CLAIM: Duration = Duration::from_millis(300);
     const BATCH: u32 = 1_000;
+    /// How often a round starts over because it was held up for half the retention.
+    const RAISES: usize = 2;
 
     /// A round every 100 ms, or as soon as the bell rings; never ends.
     pub(super) async fn run(&self) {
@@ -120,10 +127,14 @@ impl Relay {
         };
         self.note(&round.begun().incarnation);
         let mut changes = 0;
-        // Whether values are of an epoch that the caches cannot have known before this round.
-        let mut raised = false;
+        // From when on the change log has to tell what the cache's data lacks.
+        let mut since = round
+            .begun()
+            .watermark
+            .as_ref()
+            .map(|mark| mark.snapshot_at);
         loop {
-            let pending = self.pending(&*round, &mut raised).await?;
+            let pending = self.pending(&*round, &mut since).await?;
             round.invalidate_many(&pending.changes).await?;
             self.change_log
                 .acknowledge(&round.begun().incarnation, &pending.changes)
@@ -140,10 +151,7 @@ impl Relay {
     /// Makes every value a miss: the next watermark speaks only of what is loaded from now on.
     pub(super) async fn raise_epoch(&self) -> Result<(), StoreError> {
         let known = self.change_log.namespace().await?;
-        let to = u128::from_be_bytes(self.runtime.ids.random_token());
-        let namespace = self.change_log.raise_epoch(known.epoch, to).await?;
-        self.namespace.adopt(namespace);
-        self.observer.observe(CacheEvent::EpochRaised);
+        self.raise_from(known.epoch).await?;
         self.bell.notify_one();
         Ok(())
     }
@@ -162,38 +170,44 @@ impl Relay {
         self.observer.observe(CacheEvent::IncarnationSeen);
     }
 
-    /// What is pending, in a statement after the round began, and after the epoch was raised
-    /// where rows may have been purged that the cache's data has never seen.
+    /// What is pending, in a statement after the round began.
+    ///
+    /// Rows may have been purged that the cache's data has never seen when a snapshot is too long
+    /// after the one before it that all is known up to. Then the epoch is raised: a value of the
+    /// new one was read after that snapshot, which the next one is judged by in its turn.
     async fn pending(
         &self,
         round: &dyn RelayRound,
-        raised: &mut bool,
+        since: &mut Option<Timestamp>,
     ) -> Result<PendingChanges, StoreError> {
-        let begun = round.begun();
-        let pending = self
-            .change_log
-            .pending(&begun.incarnation, Self::BATCH)
-            .await?;
-        let is_gapless = begun.watermark.as_ref().is_some_and(|mark| {
-            let (at, mark) = (pending.at, mark.snapshot_at);
-            at.since(mark).max(mark.since(at)) <= self.retention / 2
-        });
-        if is_gapless || *raised {
-            return Ok(pending);
+        let incarnation = &round.begun().incarnation;
+        for _ in 0..=Self::RAISES {
+            let pending = self.change_log.pending(incarnation, Self::BATCH).await?;
+            let is_gapless = since.is_some_and(|since| {
+                let at = pending.at;
+                at.since(since).max(since.since(at)) <= self.retention / 2
+            });
+            if is_gapless {
+                return Ok(pending);
+            }
+            self.raise_from(pending.namespace.epoch).await?;
+            *since = Some(pending.at);
+            tracing::info!(
+                "nothing shows that the shared cache knows every change; its values are loaded anew"
+            );
         }
+        Err(StoreError::Unavailable(Box::new(TooLate)))
+    }
+
+    /// Makes every value of this epoch a miss, unless somebody else has.
+    async fn raise_from(&self, epoch: u128) -> Result<(), StoreError> {
         let to = u128::from_be_bytes(self.runtime.ids.random_token());
-        let namespace = self
-            .change_log
-            .raise_epoch(pending.namespace.epoch, to)
-            .await?;
-        *raised = true;
+        let namespace = self.change_log.raise_epoch(epoch, to).await?;
         self.namespace.adopt(namespace);
         self.observer.observe(CacheEvent::EpochRaised);
-        tracing::info!(
-            "nothing shows that the shared cache knows every change; its values are loaded anew"
-        );
-        self.change_log
-            .pending(&begun.incarnation, Self::BATCH)
-            .await
+        Ok(())
     }
 }
+
+#[cfg(all(test, not(feature = "explored")))]
+mod tests;
