@@ -2,6 +2,7 @@
 //! task goes on at each lock, atomic and effect. Run by `cargo xtask test` with the feature
 //! `explored`; a failure prints the schedule that replays it.
 
+mod fleet;
 mod guard;
 mod service;
 mod yielding_users;

@@ -1,242 +1,17 @@
-//! Two processes on one store and one cache: each call of a port, each wait and each push is a
-//! point where another task may go on.
+//! Two processes over one store and one cache: what they hold when all is quiet, and what each
+//! reads of its own writes.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use roster_adapters_memory::{
-    MemoryCacheRelay, MemoryChangeLog, MemoryStore, MemoryUserCache, MemoryUsers, SequentialIds,
-};
-use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, CachePush, Clock,
-    FillOutcome, FillRequest, Invalidation, InvalidationSink, Lease, Stamped, Task, TaskSpawner,
-    UserCache, UserRepository,
-};
-use roster_domain::{NewUser, ProfilePatch, Timestamp, UserId, UserVersion};
 use shuttle::future::{block_on, spawn, yield_now};
 
-use super::yielding_users::YieldingUsers;
-use crate::caching::test_users::{id, user};
-use crate::caching::{CachePolicy, CachedUsers, Caches, SharedCache};
-use crate::{CacheEvent, CacheObserver, Freshness, Runtime};
+use super::fleet::Fleet;
+use crate::caching::test_users::id;
 
-/// Time that passes as tasks wait for it: a limit may end before what it limits, or after.
-#[derive(Default)]
-struct WaitedClock(AtomicU64);
-
-#[async_trait]
-impl Clock for WaitedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH.plus(self.monotonic())
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        for _ in 0..8 {
-            yield_now().await;
-        }
-        let micros = u64::try_from(duration.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-struct Spawner;
-
-impl TaskSpawner for Spawner {
-    fn spawn(&self, task: Task) {
-        drop(spawn(task));
-    }
-}
-
-struct Deaf;
-
-impl CacheObserver for Deaf {
-    fn observe(&self, _: CacheEvent) {}
-}
-
-/// A connection: pushes wait until they are read, and before any reply that was made later.
-struct Wire {
-    cache: Arc<MemoryUserCache>,
-    sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
-    queue: Mutex<VecDeque<(u64, CachePush)>>,
-    made: AtomicU64,
-}
-
-impl Wire {
-    /// Reads what was pushed up to a moment.
-    fn read(&self, until: u64) {
-        let sink = self.sink.lock().unwrap().clone();
-        loop {
-            let next = {
-                let mut queue = self.queue.lock().unwrap();
-                queue
-                    .pop_front_if(|(made, _)| *made <= until)
-                    .map(|(_, push)| push)
-            };
-            match (next, &sink) {
-                (Some(push), Some(sink)) => sink.push(push),
-                _ => return,
-            }
-        }
-    }
-
-    fn made(&self) -> u64 {
-        self.made.load(Ordering::SeqCst)
-    }
-
-    async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        yield_now().await;
-        let reply = call.await;
-        let made = self.made();
-        yield_now().await;
-        self.read(made);
-        yield_now().await;
-        reply
-    }
-}
-
-/// Puts pushes of the cache on the wire.
-struct End(Arc<Wire>);
-
-impl InvalidationSink for End {
-    fn push(&self, push: CachePush) {
-        let made = self.0.made.fetch_add(1, Ordering::SeqCst) + 1;
-        self.0.queue.lock().unwrap().push_back((made, push));
-    }
-}
-
-#[async_trait]
-impl UserCache for Wire {
-    async fn get_many(
-        &self,
-        namespace: CacheNamespace,
-        ids: &[UserId],
-    ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
-        self.call(self.cache.get_many(namespace, ids)).await
-    }
-
-    async fn acquire_many(
-        &self,
-        namespace: CacheNamespace,
-        requests: &[AcquireRequest],
-    ) -> Result<Stamped<Vec<Acquired>>, CacheError> {
-        self.call(self.cache.acquire_many(namespace, requests))
-            .await
-    }
-
-    async fn fill_many(
-        &self,
-        namespace: CacheNamespace,
-        fills: &[FillRequest],
-    ) -> Result<Vec<FillOutcome>, CacheError> {
-        self.call(self.cache.fill_many(namespace, fills)).await
-    }
-
-    async fn release_many(&self, leases: &[Lease]) -> Result<(), CacheError> {
-        self.call(self.cache.release_many(leases)).await
-    }
-
-    async fn invalidate_many(
-        &self,
-        invalidations: &[Invalidation],
-    ) -> Result<Vec<bool>, CacheError> {
-        self.call(self.cache.invalidate_many(invalidations)).await
-    }
-
-    async fn evict_many(&self, ids: &[UserId]) -> Result<(), CacheError> {
-        self.call(self.cache.evict_many(ids)).await
-    }
-
-    fn subscribe(&self, sink: Arc<dyn InvalidationSink>) {
-        *self.sink.lock().unwrap() = Some(sink);
-    }
-}
-
-struct Node {
-    cached: CachedUsers,
-    wire: Arc<Wire>,
-    users: Arc<YieldingUsers>,
-}
-
-impl Node {
-    fn new(store: &MemoryStore, cache: &Arc<MemoryUserCache>, runtime: &Runtime) -> Arc<Self> {
-        let wire = Arc::new(Wire {
-            cache: Arc::clone(cache),
-            sink: Mutex::default(),
-            queue: Mutex::default(),
-            made: AtomicU64::default(),
-        });
-        let users = Arc::new(YieldingUsers(MemoryUsers::new(store.clone())));
-        let shared = SharedCache {
-            cache: Arc::clone(&wire) as _,
-            relay: Arc::new(MemoryCacheRelay::new(cache)),
-            change_log: Arc::new(MemoryChangeLog::new(store.clone())),
-        };
-        let cached = CachedUsers::new(
-            Arc::clone(&users) as Arc<dyn UserRepository>,
-            Caches::Shared(shared),
-            CachePolicy::default(),
-            Arc::new(Deaf),
-            runtime.clone(),
-        );
-        cache.subscribe(Arc::new(End(Arc::clone(&wire))));
-        wire.read(u64::MAX);
-        Arc::new(Self {
-            cached,
-            wire,
-            users,
-        })
-    }
-
-    async fn read(&self) -> u64 {
-        let answer = self.cached.reader.get(id(1), Freshness::CACHED).await;
-        answer.unwrap().unwrap().user.version.get()
-    }
-
-    /// Commits a change; the caller may die before it invalidates.
-    async fn commit(&self, name: &str) -> UserVersion {
-        let patch = ProfilePatch {
-            name: Some(name.parse().unwrap()),
-            ..ProfilePatch::default()
-        };
-        let at = Timestamp::UNIX_EPOCH;
-        let written = self.users.patch(id(1), &patch, None, at).await;
-        written.unwrap().unwrap().user.version
-    }
-
-    async fn relay(&self) {
-        let shared = self.cached.shared.as_ref().unwrap();
-        shared.relay.round(None).await.unwrap();
-    }
-}
-
+/// Everything at once.
 fn race() {
     block_on(async {
-        let store = MemoryStore::new();
-        let runtime = Runtime {
-            clock: Arc::new(WaitedClock::default()),
-            ids: Arc::new(SequentialIds::default()),
-            tasks: Arc::new(Spawner),
-        };
-        let cache = Arc::new(MemoryUserCache::new(Arc::clone(&runtime.clock)));
-        let (here, there) = (
-            Node::new(&store, &cache, &runtime),
-            Node::new(&store, &cache, &runtime),
-        );
-        here.users.insert(&new_user()).await.unwrap();
-        // As at any moment of a long run: a watermark is there, and the shared cache is warm.
-        here.relay().await;
-        here.read().await;
-        for node in [&here, &there] {
-            node.wire.read(u64::MAX);
-            node.cached.near.void();
-        }
+        let Fleet { here, there, cache } = Fleet::warm().await;
 
         let mut tasks = Vec::new();
         for node in [&here, &there] {
@@ -245,19 +20,13 @@ fn race() {
                 reader.read().await;
                 reader.read().await;
             }));
-            let pushes = Arc::clone(&node.wire);
-            tasks.push(spawn(async move {
-                for _ in 0..6 {
-                    yield_now().await;
-                    pushes.read(pushes.made());
-                }
-            }));
+            let pushes = Arc::clone(node);
+            tasks.push(spawn(async move { pushes.read_pushes().await }));
         }
         let writer = Arc::clone(&here);
         tasks.push(spawn(async move {
-            let version = writer.commit("Written").await;
-            writer.cached.invalidator.invalidate(id(1), version).await;
-            assert!(writer.read().await >= version.get(), "reads its own write");
+            let version = writer.write("Written").await;
+            assert!(writer.read().await >= version, "reads its own write");
         }));
         let dying = Arc::clone(&there);
         tasks.push(spawn(async move {
@@ -285,18 +54,75 @@ fn race() {
     });
 }
 
-fn new_user() -> NewUser {
-    let user = user(1, 1);
-    NewUser {
-        id: user.id,
-        email: user.email.clone(),
-        name: user.name.clone(),
-        locale: None,
-        avatar_url: None,
-        metadata: user.metadata.clone(),
-        is_active: true,
-        created_at: Timestamp::UNIX_EPOCH,
-    }
+/// Another process writes while a reply is in the hands of a reader: the push is handled first,
+/// and what the reply brought is not kept after it.
+fn reply_that_waits() {
+    block_on(async {
+        let Fleet { here, there, .. } = Fleet::warm().await;
+        let mut tasks = Vec::new();
+        let reader = Arc::clone(&here);
+        tasks.push(spawn(async move {
+            reader.read().await;
+        }));
+        let pushes = Arc::clone(&here);
+        tasks.push(spawn(async move { pushes.read_pushes().await }));
+        let writer = Arc::clone(&there);
+        tasks.push(spawn(async move {
+            writer.write("Written").await;
+        }));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        // An invalidation that took too long is delivered; one that was, says nothing again.
+        there.relay().await;
+        here.wire.read(u64::MAX);
+        assert_eq!(here.read().await, 2);
+    });
+}
+
+/// A process writes while its own readers ask, and has not read the push yet when it answers.
+fn own_write() {
+    block_on(async {
+        let Fleet { here, .. } = Fleet::warm().await;
+        let mut tasks = Vec::new();
+        for pause in 2..=4 {
+            let reader = Arc::clone(&here);
+            tasks.push(spawn(async move {
+                // So that often one of them asks between the commit and the invalidation.
+                for _ in 0..pause {
+                    yield_now().await;
+                }
+                reader.read().await;
+            }));
+        }
+        tasks.push(spawn(async move {
+            let version = here.write("Written").await;
+            assert!(here.read().await >= version, "reads its own write");
+        }));
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+/// The same, and the shared cache goes on holding what was before.
+fn own_write_without_invalidation() {
+    block_on(async {
+        let Fleet { here, .. } = Fleet::warm().await;
+        here.wire.lose_invalidations(true);
+        let reader = Arc::clone(&here);
+        let reader = spawn(async move {
+            reader.read().await;
+        });
+        let version = here.write("Written").await;
+        assert!(here.read().await >= version, "reads its own write");
+        reader.await.unwrap();
+        assert!(
+            here.read().await >= version,
+            "and what a reader left changes nothing"
+        );
+        here.wire.lose_invalidations(false);
+    });
 }
 
 #[test]
@@ -307,4 +133,20 @@ fn explored_two_processes_agree_in_random_schedules() {
 #[test]
 fn explored_two_processes_agree_in_schedules_of_few_switches() {
     shuttle::check_pct(race, 2_000, 4);
+}
+
+#[test]
+fn explored_a_reply_that_waits_is_not_kept() {
+    shuttle::check_random(reply_that_waits, 1_500);
+    shuttle::check_pct(reply_that_waits, 1_500, 3);
+}
+
+#[test]
+fn explored_a_process_reads_what_it_wrote() {
+    shuttle::check_random(own_write, 3_000);
+}
+
+#[test]
+fn explored_a_process_reads_what_it_wrote_also_when_its_invalidation_is_lost() {
+    shuttle::check_random(own_write_without_invalidation, 500);
 }
