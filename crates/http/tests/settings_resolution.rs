@@ -221,6 +221,45 @@ fn a_shared_cache_needs_the_shared_database() {
 }
 
 #[test]
+fn what_the_cache_protocol_counts_on_can_be_set_and_not_be_set_wrong() {
+    let stores = [
+        ("DATABASE_URL", "postgres://db/roster"),
+        ("REDIS_URL", "redis://cache"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| resolve(&[], &[&stores, more].concat());
+    let settings = with(&[
+        ("ROSTER_REDIS_RELAY_TIMEOUT", "400ms"),
+        ("ROSTER_CACHE_TOMBSTONE_TTL", "1m"),
+        ("ROSTER_CACHE_LEASE_TTL", "3s"),
+    ])
+    .unwrap();
+    let StoreSettings::Distributed(store) = &settings.store else {
+        panic!("not distributed");
+    };
+    let redis = store.redis.as_ref().unwrap();
+    assert_eq!(redis.relay_timeout, Duration::from_millis(400));
+    assert_eq!(redis.tombstone_ttl, Duration::from_mins(1));
+    assert_eq!(settings.cache.lease_ttl, Duration::from_secs(3));
+
+    let shortest = 2 * roster_adapters_postgres::LONGEST_TRANSACTION;
+    let retention = |seconds: u64| {
+        let text = format!("{seconds}s");
+        resolve(&[("cache-change-log-retention", text.as_str())], &stores)
+    };
+    let kept = retention(shortest.as_secs()).unwrap();
+    assert_eq!(kept.cache.change_log_retention, shortest);
+    let short = retention(shortest.as_secs() - 1).map(drop).unwrap_err();
+    assert!(short.contains("from 100s"), "{short}");
+
+    let slow = ("ROSTER_DATABASE_STATEMENT_TIMEOUT", "2s");
+    let refusal = with(&[slow]).map(drop).unwrap_err();
+    assert!(refusal.contains("cache.lease_ttl"), "{refusal}");
+    with(&[slow, ("ROSTER_CACHE_LEASE_TTL", "2001ms")]).unwrap();
+    // Nothing is leased there.
+    resolve(&[], &[stores[0], slow]).unwrap();
+}
+
+#[test]
 fn every_kind_says_what_it_takes() {
     let wrong = [
         "ROSTER_LISTEN",

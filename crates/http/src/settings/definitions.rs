@@ -78,6 +78,9 @@ definitions! {
     REDIS_COMMAND_TIMEOUT: "redis.command_timeout", --"redis-command-timeout", ["ROSTER_REDIS_COMMAND_TIMEOUT"], Some("20ms"),
         Kind::Duration { min: 1, max: 10 * SECOND },
         "How long a request waits for Redis before it goes on without";
+    REDIS_RELAY_TIMEOUT: "redis.relay_timeout", --"redis-relay-timeout", ["ROSTER_REDIS_RELAY_TIMEOUT"], Some("250ms"),
+        Kind::Duration { min: 10, max: 10 * SECOND },
+        "How long the relay of changes waits for Redis; no request waits for it";
 
     CACHE_VALUE_TTL: "cache.value_ttl", --"cache-value-ttl", ["ROSTER_CACHE_VALUE_TTL"], Some("1h"),
         Kind::Duration { min: SECOND, max: 30 * DAY },
@@ -85,12 +88,19 @@ definitions! {
     CACHE_ABSENT_TTL: "cache.absent_ttl", --"cache-absent-ttl", ["ROSTER_CACHE_ABSENT_TTL"], Some("30s"),
         Kind::Duration { min: SECOND, max: DAY },
         "How long it is remembered that a user is not there";
+    CACHE_TOMBSTONE_TTL: "cache.tombstone_ttl", --"cache-tombstone-ttl", ["ROSTER_CACHE_TOMBSTONE_TTL"], Some("30s"),
+        Kind::Duration { min: SECOND, max: DAY },
+        "How long Redis remembers which versions of a changed user are stale";
+    CACHE_LEASE_TTL: "cache.lease_ttl", --"cache-lease-ttl", ["ROSTER_CACHE_LEASE_TTL"], Some("2s"),
+        Kind::Duration { min: 100, max: 60 * SECOND },
+        "After how long another process may load a user that one began to load; longer than a statement may run";
     CACHE_MEMORY: "cache.memory", --"cache-memory", ["ROSTER_CACHE_MEMORY"], Some("64MiB"),
         Kind::Octets { min: MIB, max: 64 * GIB },
         "How much the cache in this process may hold";
     CACHE_CHANGE_LOG_RETENTION: "cache.change_log_retention", --"cache-change-log-retention", ["ROSTER_CACHE_CHANGE_LOG_RETENTION"], Some("2m"),
-        Kind::Duration { min: 10 * SECOND, max: DAY },
-        "How long PostgreSQL keeps the log of changed users";
+        // A row is as old as its transaction, and half of the time must be longer than any of those.
+        Kind::Duration { min: 100 * SECOND, max: DAY },
+        "How long PostgreSQL keeps the log of changed users; at least twice the 50s that a transaction may take";
 
     HTTP_REQUEST_DEADLINE: "http.request_deadline", --"http-request-deadline", ["ROSTER_HTTP_REQUEST_DEADLINE"], Some("2s"),
         Kind::Duration { min: 10, max: 10 * 60 * SECOND },

@@ -119,6 +119,10 @@ pub struct RedisSettings {
     pub connect_timeout: Duration,
     /// How long a command may take.
     pub command_timeout: Duration,
+    /// How long a call of the relay may take.
+    pub relay_timeout: Duration,
+    /// How long a floor is remembered after an invalidation.
+    pub tombstone_ttl: Duration,
 }
 
 /// Logs.
@@ -163,6 +167,7 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
             value_ttl,
             l1_ttl: value_ttl,
             absent_ttl: resolver.duration(&of::CACHE_ABSENT_TTL),
+            lease_ttl: resolver.duration(&of::CACHE_LEASE_TTL),
             l1_octets: resolver.octets(&of::CACHE_MEMORY),
             change_log_retention: resolver.duration(&of::CACHE_CHANGE_LOG_RETENTION),
             ..CachePolicy::default()
@@ -178,6 +183,7 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
     };
     loopback_only(resolver, &of::LISTEN, Some(settings.http.listen));
     loopback_only(resolver, &of::METRICS_LISTEN, settings.metrics_listen);
+    leases_outlive_loads(resolver, &settings);
     Settings {
         effective: resolver.take_effective(),
         ..settings
@@ -243,12 +249,32 @@ fn redis(resolver: &mut Resolver) -> Option<RedisSettings> {
     let key_prefix = resolver.text(&of::REDIS_KEY_PREFIX);
     let connect_timeout = resolver.duration(&of::REDIS_CONNECT_TIMEOUT);
     let command_timeout = resolver.duration(&of::REDIS_COMMAND_TIMEOUT);
+    let relay_timeout = resolver.duration(&of::REDIS_RELAY_TIMEOUT);
+    let tombstone_ttl = resolver.duration(&of::CACHE_TOMBSTONE_TTL);
     Some(RedisSettings {
         url: url?,
         key_prefix,
         connect_timeout,
         command_timeout,
+        relay_timeout,
+        tombstone_ttl,
     })
+}
+
+/// A lease that ends before its load has a slow database asked for the same row again and again.
+fn leases_outlive_loads(resolver: &mut Resolver, settings: &Settings) {
+    let StoreSettings::Distributed(store) = &settings.store else {
+        return;
+    };
+    let (lease, statement) = (settings.cache.lease_ttl, store.database.statement_timeout);
+    if store.redis.is_none() || lease > statement {
+        return;
+    }
+    resolver.refuse(format!(
+        "database.statement_timeout lets a statement run for {statement:?}, and cache.lease_ttl has another process \
+         load the same user after {lease:?}: a slow database would be asked for it by one after the other. Set \
+         cache.lease_ttl above database.statement_timeout"
+    ));
 }
 
 /// Nobody is asked who he is yet, so nobody else may be able to ask.

@@ -173,6 +173,8 @@ fn redis_settings(settings: &settings::RedisSettings) -> Result<RedisSettings, S
         key_prefix: settings.key_prefix.clone(),
         connect_timeout: settings.connect_timeout,
         command_timeout: settings.command_timeout,
+        relay_timeout: settings.relay_timeout,
+        tombstone_ttl: settings.tombstone_ttl,
         ..RedisSettings::new(settings.url.expose())
     };
     settings
