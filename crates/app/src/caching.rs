@@ -2,8 +2,9 @@
 //!
 //! `reader` is the way of a read: the near cache, then one load per user and process
 //! (`flights`), which the `loader` runs: through the leases of the shared cache (`lease_flow`)
-//! or straight from the store. `invalidator` is the way of a write, `relay` the way of every
-//! write's invalidation whatever became of the writer, and `watermark` shows how far it got.
+//! or straight from the store, one read of a row at a time (`turnstiles`). `invalidator` is the
+//! way of a write, `relay` the way of every write's invalidation whatever became of the writer,
+//! and `watermark` shows how far it got.
 
 mod policy;
 
@@ -13,6 +14,7 @@ mod reader;
 
 mod flights;
 mod loader;
+mod turnstiles;
 
 mod lease_flow;
 mod namespace;

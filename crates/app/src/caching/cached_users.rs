@@ -17,6 +17,7 @@ use super::reader::Reader;
 use super::relay::Relay;
 use super::tally::Tally;
 use super::tracking::Tracking;
+use super::turnstiles::Turnstiles;
 use super::watermark::Proofs;
 use crate::{CacheObserver, Runtime};
 
@@ -165,6 +166,7 @@ impl Parts {
             observer: Arc::clone(&self.observer),
             runtime: self.runtime.clone(),
             unfilled: Semaphore::new(self.policy.unfilled_loads.max(1)),
+            turnstiles: Turnstiles::new(self.runtime.clone()),
         });
         Arc::new(Reader {
             near: Arc::clone(&self.near),

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +27,32 @@ struct Flight {
     number: u64,
     /// The writes of this process that it started after.
     writes: u64,
-    reading: Arc<AtomicBool>,
+    stage: Arc<Stage>,
     outcome: watch::Receiver<Option<LoadResult>>,
+}
+
+/// How far a load is.
+struct Stage(AtomicU8);
+
+impl Stage {
+    /// A cache is asked, if there is one; what it says may be of any moment since the start.
+    const ASKING: u8 = 0;
+    /// Nothing but the store will be asked, and it was not yet.
+    const QUEUED: u8 = 1;
+    /// The store is asked.
+    const READING: u8 = 2;
+
+    const fn new() -> Self {
+        Self(AtomicU8::new(Self::ASKING))
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, stage: u8) {
+        self.0.store(stage, Ordering::Release);
+    }
 }
 
 /// What a load came to; shared by all who wait for it.
@@ -57,7 +81,7 @@ pub(super) struct Lead {
     /// Takes no version below it from a cache.
     pub(super) min_version: UserVersion,
     pub(super) ticket: Ticket,
-    reading: Arc<AtomicBool>,
+    stage: Arc<Stage>,
     outcome: watch::Sender<Option<LoadResult>>,
     number: u64,
     flights: Arc<Flights>,
@@ -74,7 +98,8 @@ pub(super) struct Seat {
 
 impl Flights {
     /// Joins the load of a user, or starts one. A load that began before this process's latest
-    /// write is not joined, and neither is a forced read that has asked the store.
+    /// write is not joined unless only the store is left to ask, and neither is a forced read
+    /// that has asked the store.
     pub(super) fn board(
         self: &Arc<Self>,
         id: UserId,
@@ -86,8 +111,10 @@ impl Flights {
         let slot = flights.entry((id, strong));
         if let Entry::Occupied(found) = &slot {
             let flight = found.get();
-            let before_read = !flight.reading.load(Ordering::Acquire);
-            if flight.writes == ticket.writes() && (before_read || !strong) {
+            let stage = flight.stage.get();
+            let before_read = stage != Stage::READING;
+            let of_now = flight.writes == ticket.writes();
+            if stage == Stage::QUEUED || (of_now && (before_read || !strong)) {
                 let outcome = flight.outcome.clone();
                 return (
                     Seat {
@@ -100,13 +127,13 @@ impl Flights {
             }
         }
         let (sender, outcome) = watch::channel(None);
-        let reading = Arc::new(AtomicBool::new(false));
+        let stage = Arc::new(Stage::new());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let writes = ticket.writes();
         slot.insert_entry(Flight {
             number,
             writes,
-            reading: Arc::clone(&reading),
+            stage: Arc::clone(&stage),
             outcome: outcome.clone(),
         });
         drop(flights);
@@ -115,7 +142,7 @@ impl Flights {
             strong,
             min_version,
             ticket,
-            reading,
+            stage,
             outcome: sender,
             number,
             flights: Arc::clone(self),
@@ -136,9 +163,14 @@ impl Flights {
 }
 
 impl Lead {
+    /// Says that nothing but the store will be asked, and not yet: whoever comes may join.
+    pub(super) fn queue(&self) {
+        self.stage.set(Stage::QUEUED);
+    }
+
     /// Says that the store is asked from now on: who joins later asked after it.
     pub(super) fn begin_read(&self) {
-        self.reading.store(true, Ordering::Release);
+        self.stage.set(Stage::READING);
     }
 
     /// Ends the load for all who wait.

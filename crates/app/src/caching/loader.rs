@@ -12,6 +12,7 @@ use super::flights::{Lead, Loaded};
 use super::lease_flow::LeaseFlow;
 use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
+use super::turnstiles::Turnstiles;
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
 /// Runs the loads of this process, each in a task of its own: a caller that goes away cancels nothing.
@@ -24,6 +25,8 @@ pub(super) struct Loader {
     pub(super) runtime: Runtime,
     /// Bounds the loads that fill nothing: what is left when the shared cache fails.
     pub(super) unfilled: Semaphore,
+    /// One read of a row at a time.
+    pub(super) turnstiles: Turnstiles,
 }
 
 /// The rows of one read, by id, and when it began.
@@ -105,16 +108,22 @@ impl Loader {
         if leads.is_empty() {
             return;
         }
+        let (leads, reasons): (Vec<Lead>, Vec<ForwardReason>) = leads.into_iter().unzip();
+        for lead in &leads {
+            lead.queue();
+        }
+        let ids: Vec<UserId> = leads.iter().map(|lead| lead.id).collect();
+        // In this order: who waits for another's read keeps no third one from reading.
+        let _turn = self.turnstiles.pass(&ids).await;
         let permit = self.unfilled.acquire().await;
-        for (lead, _) in &leads {
+        for lead in &leads {
             lead.begin_read();
         }
-        let ids: Vec<UserId> = leads.iter().map(|(lead, _)| lead.id).collect();
         let rows = match permit {
-            Ok(_) => self.read(&ids).await.map_err(Arc::new),
+            Ok(_) => self.find(&ids).await.map_err(Arc::new),
             Err(_) => Err(Arc::new(StoreError::Unavailable(Box::new(NotAdmitted)))),
         };
-        for (lead, reason) in leads {
+        for (lead, reason) in leads.into_iter().zip(reasons) {
             let result = rows.as_ref().map_err(Arc::clone).map(|rows| Loaded {
                 user: rows.users.get(&lead.id).map(Arc::clone),
                 trace: self.forwarded(&lead, reason, false),
@@ -155,15 +164,30 @@ impl Loader {
 
     /// Reads the rows of these leads; who joins them later asked after the store was.
     pub(super) async fn begin(&self, leads: &[Lead]) -> Result<Rows, Arc<StoreError>> {
+        let leads: Vec<&Lead> = leads.iter().collect();
+        self.read_for(&leads).await.map_err(Arc::new)
+    }
+
+    /// The same for leads that are held by others.
+    pub(super) async fn read_for(&self, leads: &[&Lead]) -> Result<Rows, StoreError> {
+        for lead in leads {
+            lead.queue();
+        }
+        let ids: Vec<UserId> = leads.iter().map(|lead| lead.id).collect();
+        let _turn = self.turnstiles.pass(&ids).await;
         for lead in leads {
             lead.begin_read();
         }
-        let ids: Vec<UserId> = leads.iter().map(|lead| lead.id).collect();
-        self.read(&ids).await.map_err(Arc::new)
+        self.find(&ids).await
     }
 
-    /// Reads rows in one call of the repository.
+    /// Reads rows in one call of the repository, when nobody else here reads one of them.
     pub(super) async fn read(&self, ids: &[UserId]) -> Result<Rows, StoreError> {
+        let _turn = self.turnstiles.pass(ids).await;
+        self.find(ids).await
+    }
+
+    async fn find(&self, ids: &[UserId]) -> Result<Rows, StoreError> {
         let read_at = self.runtime.clock.monotonic();
         // A panic in an adapter must not leave a lease behind.
         let found = AssertUnwindSafe(self.users.find_many(ids))

@@ -126,9 +126,13 @@ impl Reader {
         let mut answers = HashMap::with_capacity(ids.len());
         let mut open: Vec<(UserId, bool)> =
             ids.into_iter().map(|id| (id, freshness.strong)).collect();
-        for _ in 0..=Self::ROUNDS {
+        for round in 0..=Self::ROUNDS {
             if open.is_empty() {
                 return Ok(answers);
+            }
+            if round == Self::ROUNDS {
+                // Whatever the store says now is taken, and all who are as unlucky share it.
+                open = open.into_iter().map(|(id, _)| (id, true)).collect();
             }
             for (id, strong, seat) in self.board(std::mem::take(&mut open), freshness) {
                 let (before_read, collapsed) = (seat.before_read, seat.collapsed);

@@ -35,11 +35,8 @@ impl LeaseFlow {
         if granted.is_empty() {
             return;
         }
-        for granted in &granted {
-            granted.open.lead.begin_read();
-        }
-        let ids: Vec<UserId> = granted.iter().map(|granted| granted.open.lead.id).collect();
-        let rows = match loader.read(&ids).await {
+        let leads: Vec<_> = granted.iter().map(|granted| &granted.open.lead).collect();
+        let rows = match loader.read_for(&leads).await {
             Ok(rows) => rows,
             Err(error) => return self.put_back(loader, namespace, granted, error).await,
         };
