@@ -42,7 +42,9 @@ mod inspection;
 pub(crate) use cached_users::CachedUsers;
 pub use change_log_keeper::ChangeLogKeeper;
 pub use inspection::{CacheOverview, CachedKey, Held, L1Overview, SharedOverview};
+pub(crate) use invalidator::Invalidator;
 pub use policy::{CachePolicy, Caches, SharedCache};
+pub(crate) use reader::Reader;
 pub use upkeep::CacheUpkeep;
 
 #[cfg(all(test, feature = "explored"))]

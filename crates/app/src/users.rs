@@ -1,6 +1,7 @@
 mod error;
 mod listing;
 mod service;
+mod settling;
 mod writes;
 
 pub use error::{FeedError, UserError};

@@ -4,6 +4,7 @@ use roster_domain::ports::{CacheError, StoreError, UserRepository};
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
+use super::settling::Settling;
 use crate::caching::CachedUsers;
 use crate::{
     Answer, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches, Freshness,
@@ -17,6 +18,7 @@ use crate::{
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
     pub(super) cached: CachedUsers,
+    pub(super) settling: Arc<Settling>,
     pub(super) runtime: Runtime,
 }
 
@@ -53,9 +55,15 @@ impl UserService {
             observer,
             runtime.clone(),
         );
+        let settling = Arc::new(Settling::new(
+            Arc::clone(&cached.reader),
+            Arc::clone(&cached.invalidator),
+            runtime.clone(),
+        ));
         Self {
             users,
             cached,
+            settling,
             runtime,
         }
     }

@@ -1,6 +1,5 @@
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::oneshot;
 use roster_domain::ports::{StoreError, UserRepository, WriteError, Written};
@@ -9,7 +8,6 @@ use roster_domain::{
 };
 
 use super::{UserDraft, UserError, UserService};
-use crate::Freshness;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the write ended without a word")]
@@ -130,8 +128,7 @@ impl UserService {
     ) -> Result<T, UserError> {
         let (sender, receiver) = oneshot::channel();
         let invalidator = Arc::clone(&self.cached.invalidator);
-        let reader = Arc::clone(&self.cached.reader);
-        let runtime = self.runtime.clone();
+        let settling = Arc::clone(&self.settling);
         self.runtime.tasks.spawn(Box::pin(async move {
             let result = write.await;
             match &result {
@@ -139,16 +136,7 @@ impl UserService {
                 Err(UserError::Store(StoreError::Unavailable(_))) => {
                     // It may have happened: a forced read a little later corrects the caches.
                     invalidator.forget(id);
-                    let settle = async move {
-                        for _ in 0..Self::SETTLE_TRIES {
-                            runtime.clock.sleep(Self::SETTLE_PAUSE).await;
-                            if let Ok(Some(answer)) = reader.get(id, Freshness::STRONG).await {
-                                return invalidator.invalidate(id, answer.user.version).await;
-                            }
-                        }
-                    };
-                    let _ = sender.send(result.map(|(value, _)| value));
-                    return settle.await;
+                    settling.note(id);
                 }
                 Err(_) => {}
             }
@@ -161,9 +149,6 @@ impl UserService {
             ))))
         })
     }
-
-    const SETTLE_TRIES: usize = 30;
-    const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 }
 
 /// Reads the row from the store, merges the patch into it and stores it when it has not changed.

@@ -201,6 +201,39 @@ async fn a_write_that_may_have_happened_is_followed_by_a_forced_read() {
     }
 }
 
+/// A store that is away is not asked once for every write that failed meanwhile.
+#[tokio::test(start_paused = true)]
+async fn writes_of_one_user_that_may_have_happened_share_the_forced_reads() {
+    const WRITES: usize = 20;
+    let mut users = MockUserRepository::new();
+    users
+        .expect_patch()
+        .times(WRITES)
+        .returning(|_, _, _, _| Err(WriteError::Store(unavailable())));
+    let (told, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let mut reads = 0;
+    users.expect_find_many().times(3).returning(move |ids| {
+        told.send(ids.len()).unwrap();
+        reads += 1;
+        if reads < 3 {
+            return Err(unavailable());
+        }
+        Ok(vec![user(1, 2)])
+    });
+    let (service, _) = embedded(Arc::new(users));
+
+    for _ in 0..WRITES {
+        let refused = service.update(id(1), renamed("New"), None).await;
+        assert!(matches!(refused, Err(UserError::Store(_))));
+    }
+
+    for _ in 0..3 {
+        assert_eq!(asked.recv().await, Some(1));
+    }
+    // A read more would fail the test.
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_stop_the_invalidation() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
