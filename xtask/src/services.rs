@@ -4,7 +4,7 @@ use std::env;
 use std::process::Command;
 
 use roster_test_services::{
-    PostgresOptions, PostgresServer, SERVER_URL_VARIABLE, find_postgres, find_redis,
+    PostgresOptions, PostgresServer, SERVER_URL_VARIABLE, find_faketime, find_postgres, find_redis,
 };
 
 use crate::command::{is_there, run as run_command};
@@ -18,6 +18,7 @@ struct PackageManager {
     install: &'static [&'static str],
     postgres: &'static [&'static str],
     redis: &'static [&'static str],
+    faketime: &'static [&'static str],
     /// Whether it has to be run by root.
     as_root: bool,
 }
@@ -29,6 +30,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         install: &["install", "--yes", "--no-install-recommends"],
         postgres: &["postgresql", "postgresql-contrib"],
         redis: &["redis-server"],
+        faketime: &["libfaketime"],
         as_root: true,
     },
     PackageManager {
@@ -37,6 +39,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         install: &["install", "--assumeyes"],
         postgres: &["postgresql-server", "postgresql-contrib"],
         redis: &["/usr/bin/redis-server"],
+        faketime: &["libfaketime"],
         as_root: true,
     },
     PackageManager {
@@ -45,6 +48,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         install: &["add"],
         postgres: &["postgresql", "postgresql-contrib"],
         redis: &["redis"],
+        faketime: &["libfaketime"],
         as_root: true,
     },
     PackageManager {
@@ -53,6 +57,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         install: &["-S", "--noconfirm", "--needed"],
         postgres: &["postgresql"],
         redis: &["valkey"],
+        faketime: &["libfaketime"],
         as_root: true,
     },
     PackageManager {
@@ -61,6 +66,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         install: &["install"],
         postgres: &["postgresql@17"],
         redis: &["redis"],
+        faketime: &[],
         as_root: false,
     },
 ];
@@ -86,6 +92,12 @@ pub(crate) fn for_tests() -> Outcome<Services> {
         println!("services: PostgreSQL is the one of {SERVER_URL_VARIABLE}");
     }
     install_missing(!given)?;
+    if cfg!(target_os = "linux") && find_faketime().is_none() {
+        // Tests of wrong clocks alone need it, and skip themselves without it.
+        if install("libfaketime", |manager| manager.faketime).is_err() {
+            println!("services: no libfaketime to be had, so no clock is set wrong");
+        }
+    }
     let complete = find_postgres().is_ok() && find_redis().is_ok();
     println!(
         "services: Redis is {}; each test starts its own",

@@ -40,6 +40,23 @@ pub fn find_redis() -> Result<PathBuf, ServiceError> {
         })
 }
 
+/// The library that has a program see another wall clock when it is preloaded, for tests of wrong clocks; `None` where
+/// it is not installed. <https://github.com/wolfcw/libfaketime>
+pub fn find_faketime() -> Option<PathBuf> {
+    const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+    let machine = env::consts::ARCH;
+    ["/usr/lib", "/usr/lib64", "/usr/local/lib"]
+        .iter()
+        .flat_map(|folder| {
+            let folder = Path::new(folder);
+            [
+                folder.join(LIBRARY),
+                folder.join(format!("{machine}-linux-gnu")).join(LIBRARY),
+            ]
+        })
+        .find(|library| is_file(library))
+}
+
 fn is_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

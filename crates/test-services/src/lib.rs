@@ -13,7 +13,7 @@ mod run_user;
 mod skip;
 mod test_database;
 
-pub use crate::binaries::{find_postgres, find_redis};
+pub use crate::binaries::{find_faketime, find_postgres, find_redis};
 pub use crate::error::{BoxError, ServiceError};
 pub use crate::fault_proxy::{Fault, FaultProxy};
 pub use crate::postgres::{PostgresOptions, PostgresServer};

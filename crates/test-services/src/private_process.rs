@@ -53,6 +53,7 @@ pub(crate) struct Program {
 /// A server process of our own in a folder of its own, which ends with us.
 pub(crate) struct PrivateProcess {
     program: Program,
+    environment: Vec<(String, String)>,
     folder: TempDir,
     child: Mutex<Option<Child>>,
     guardian: Mutex<Child>,
@@ -73,10 +74,17 @@ impl PrivateProcess {
             .map_err(ServiceError::io("start the guardian of a private server"))?;
         Ok(Self {
             program,
+            environment: Vec::new(),
             folder,
             child: Mutex::new(None),
             guardian: Mutex::new(guardian),
         })
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn in_environment(mut self, environment: Vec<(String, String)>) -> Self {
+        self.environment = environment;
+        self
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -102,6 +110,7 @@ impl PrivateProcess {
             .arg(&self.program.path)
             .args(arguments)
             .env("LC_ALL", "C")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)

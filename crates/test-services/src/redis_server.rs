@@ -52,6 +52,14 @@ impl RedisServer {
 
     /// A server with more command-line arguments, such as `["--maxmemory", "1mb"]`. Blocks until it is ready.
     pub fn try_start(extra_args: &[&str]) -> Result<Self, ServiceError> {
+        Self::try_start_in(extra_args, &[])
+    }
+
+    /// The same, with more in its environment, such as another clock (see [`find_faketime`](crate::find_faketime)).
+    pub fn try_start_in(
+        extra_args: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Self, ServiceError> {
         let user = RunUser::ourselves();
         let program = Program {
             name: "redis-server",
@@ -62,7 +70,8 @@ impl RedisServer {
             abort: Signal::KILL,
             abort_name: "KILL",
         };
-        let process = PrivateProcess::new(program, user.temporary_folder("roster-redis-")?)?;
+        let process = PrivateProcess::new(program, user.temporary_folder("roster-redis-")?)?
+            .in_environment(environment.to_vec());
         let extra = extra_args.iter().map(OsString::from).collect();
         let server = Inner {
             process,
