@@ -1,0 +1,232 @@
+//! Redis comes back, is emptied, is full, or forgets its scripts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use roster_soak::{
+    History, Load, Node, ReadOutcome, Stop, WriteOutcome, now, redis_addr, redis_command,
+};
+
+use crate::cluster::{Cluster, at, hit};
+use crate::journal::renumbered;
+
+/// From its return on: by then it is used, and nothing is stale.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f02_a_redis_that_comes_back_is_used_again_and_nothing_is_stale() {
+    const USERS: usize = 8;
+    let Some(cluster) = Cluster::start(2, USERS).await else {
+        return;
+    };
+    let mut history = History::default();
+    for from_dump in [false, true] {
+        cluster.warm(&[0, 1]).await;
+        let dump = cluster.redis.primary().dump().await.unwrap();
+        let watch = cluster.journal().watching(vec![0, 1]);
+        let mut journal = cluster.journal();
+
+        cluster.redis.primary().kill();
+        for user in 0..USERS {
+            journal.must_write(user % 2, user).await;
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        for user in 0..USERS {
+            journal.must_write(user % 2, user).await;
+        }
+
+        // Empty, or with the values of before the outage.
+        if from_dump {
+            cluster.redis.primary().restart_from(&dump).await.unwrap();
+        } else {
+            cluster.redis.primary().restart().await.unwrap();
+        }
+        let back = now();
+        let mut used = Vec::new();
+        for node in [0, 1] {
+            hit(&mut journal, node, 0).await;
+            used.push(now() - back);
+        }
+        at(back + BACK_WITHIN).await;
+        let wrong = cluster.disagreements(&mut journal, &[0, 1]).await;
+        let seen = watch.end().await;
+        println!(
+            "f02: {}: used again after {used:?}; {} answers meanwhile",
+            if from_dump { "from a dump" } else { "empty" },
+            seen.reads.len()
+        );
+        assert!(
+            used.iter().all(|used| *used <= BACK_WITHIN),
+            "used again after {used:?}"
+        );
+        assert!(
+            wrong.is_empty(),
+            "{BACK_WITHIN:?} after the return: {wrong:?}"
+        );
+        assert_eq!(unanswered(&seen), 0, "every read is answered");
+        history.extend(seen);
+        history.extend(journal.history);
+    }
+    cluster.assert_kept(&history).await;
+}
+
+/// What is broken while a load runs, three times.
+struct Stage {
+    name: &'static str,
+    commands: &'static [&'static str],
+    /// Which share of the load are writes.
+    writes: f64,
+    /// How many queries for users the database may see, by the users and the writes.
+    most_queries: fn(u64, u64) -> u64,
+}
+
+/// The auditors of two processes look now and then; and a wait of 50 ms may end without a fill.
+const SLACK: u64 = 24;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f05_flush_a_full_redis_and_lost_scripts_cost_no_error_and_few_queries() {
+    const USERS: usize = 32;
+    const STAGES: [Stage; 3] = [
+        Stage {
+            name: "FLUSHALL",
+            commands: &["FLUSHALL"],
+            writes: 0.0,
+            // Once for the lost values, and once for the lost watermark, which raises the epoch.
+            most_queries: |users, _| 3 * 2 * 2 * users + SLACK,
+        },
+        Stage {
+            name: "SCRIPT FLUSH",
+            commands: &["SCRIPT FLUSH"],
+            writes: 0.1,
+            most_queries: |_, writes| 2 * writes + SLACK,
+        },
+        Stage {
+            name: "maxmemory, allkeys-lru",
+            commands: &["CONFIG SET maxmemory-policy allkeys-lru"],
+            writes: 0.1,
+            most_queries: |users, writes| 2 * writes + 3 * 2 * users + SLACK,
+        },
+    ];
+    let Some(cluster) = Cluster::counting(2, USERS).await else {
+        return;
+    };
+    cluster.warm(&[0, 1]).await;
+    let mut history = History::default();
+    for stage in STAGES {
+        cluster.database.count_anew().await;
+        let seen = under_load(&cluster, stage.writes, async || {
+            for _ in 0..3 {
+                for command in stage.commands {
+                    redis_command(cluster.redis.primary(), command)
+                        .await
+                        .unwrap();
+                }
+                if stage.name.starts_with("maxmemory") {
+                    fill_up(&cluster).await;
+                }
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        })
+        .await;
+        let queries: u64 = cluster.database.user_reads(2).await.into_iter().sum();
+        let (reads, writes) = (seen.reads.len(), seen.writes.len());
+        let most = (stage.most_queries)(USERS as u64, writes as u64);
+        println!(
+            "f05: {}: {reads} reads and {writes} writes without an error, {queries} queries of at \
+             most {most}",
+            stage.name
+        );
+        assert_eq!(unanswered(&seen), 0, "{}", stage.name);
+        assert!(reads > 100, "no load: {reads} reads");
+        assert!(
+            queries <= most,
+            "{}: {queries} queries, {most} are allowed",
+            stage.name
+        );
+        history.extend(seen);
+    }
+
+    // Full, and it refuses to store: everything goes on without it.
+    let refuse = [
+        "CONFIG SET maxmemory-policy noeviction",
+        "CONFIG SET maxmemory 1000000",
+    ];
+    let seen = under_load(&cluster, 0.1, async || {
+        for command in refuse {
+            redis_command(cluster.redis.primary(), command)
+                .await
+                .unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    })
+    .await;
+    println!(
+        "f05: maxmemory, noeviction: {} reads and {} writes without an error",
+        seen.reads.len(),
+        seen.writes.len()
+    );
+    assert_eq!(unanswered(&seen), 0, "a full Redis that evicts nothing");
+    history.extend(seen);
+
+    redis_command(cluster.redis.primary(), "CONFIG SET maxmemory 0")
+        .await
+        .unwrap();
+    let mended = now();
+    let mut journal = cluster.journal();
+    for node in [0, 1] {
+        hit(&mut journal, node, 0).await;
+    }
+    let recovered = now() - mended;
+    assert!(recovered <= BACK_WITHIN, "recovered after {recovered:?}");
+    history.extend(journal.history);
+    cluster.assert_kept(&history).await;
+}
+
+/// Reads and writes through both processes while something breaks.
+async fn under_load(cluster: &Cluster, writes: f64, breaking: impl AsyncFnOnce()) -> History {
+    let mut load = Load::new(
+        cluster.users.clone(),
+        cluster.nodes.iter().map(Node::address),
+    );
+    (load.writes, load.strong) = (writes, 0.0);
+    let (load, stop) = (Arc::new(load), Stop::after(u64::MAX));
+    let running = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move { load.run(&stop).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    breaking().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stop.tell();
+    renumbered(running.await.unwrap().unwrap())
+}
+
+/// Gives Redis no more memory than it has now, and stores a megabyte of other things.
+async fn fill_up(cluster: &Cluster) {
+    let server = cluster.redis.primary();
+    let redis::Value::BulkString(info) = redis_command(server, "INFO memory").await.unwrap() else {
+        panic!("Redis says nothing of its memory");
+    };
+    let mut lines = std::str::from_utf8(&info).unwrap().lines();
+    let used = lines
+        .find_map(|line| line.strip_prefix("used_memory:"))
+        .unwrap();
+    let limit = used.trim().parse::<u64>().unwrap() + 262_144;
+    redis_command(server, &format!("CONFIG SET maxmemory {limit}"))
+        .await
+        .unwrap();
+    for number in 0..64 {
+        let (key, filler) = (format!("filler:{number}"), [b'x'; 16_384]);
+        // It may not get room in time, which is part of being full.
+        let _ = redis_addr(server.addr(), &[b"SET", key.as_bytes(), &filler]).await;
+    }
+}
+
+/// Reads and writes that were not answered as they should be.
+fn unanswered(history: &History) -> usize {
+    let reads = history.reads.iter();
+    let reads = reads.filter(|read| !matches!(read.outcome, ReadOutcome::Found { .. }));
+    let writes = history.writes.iter();
+    let writes = writes.filter(|write| !matches!(write.outcome, WriteOutcome::Done(_)));
+    reads.count() + writes.count()
+}
