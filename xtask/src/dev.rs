@@ -26,14 +26,10 @@ pub(crate) struct Args {
 }
 
 /// What the service stands on; dropped, it is gone.
-enum Stores {
-    Distributed {
-        postgres: PostgresServer,
-        redis: RedisServer,
-    },
-    Embedded {
-        folder: TempDir,
-    },
+struct Stores {
+    servers: Option<(PostgresServer, RedisServer)>,
+    /// With the database of the embedded mode, and the key that tokens are signed with.
+    folder: TempDir,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -109,17 +105,20 @@ fn succeeded(name: &str, status: ExitStatus) -> Outcome {
 
 impl Stores {
     fn start(embedded: bool) -> Outcome<Self> {
+        let folder = tempfile::Builder::new().prefix("roster-dev-").tempdir()?;
         if embedded {
-            return Ok(Self::Embedded {
-                folder: tempfile::Builder::new().prefix("roster-dev-").tempdir()?,
+            return Ok(Self {
+                servers: None,
+                folder,
             });
         }
         services::install_missing(true)?;
         let redis = RedisServer::try_start(&[])?;
         println!("services: private Redis at {}", redis.url());
-        Ok(Self::Distributed {
-            postgres: services::start_postgres(true)?,
-            redis,
+        let postgres = services::start_postgres(true)?;
+        Ok(Self {
+            servers: Some((postgres, redis)),
+            folder,
         })
     }
 
@@ -130,19 +129,18 @@ impl Stores {
             "REDIS_URL",
             "ROSTER_DATABASE_URL",
             "ROSTER_REDIS_URL",
+            "ROSTER_AUTH",
+            "ROSTER_AUTH_ISSUERS",
+            "ROSTER_AUTH_LOCAL_KEY",
             "ROSTER_CONFIG",
         ] {
             command.env_remove(variable);
         }
-        match self {
-            Self::Distributed { postgres, redis } => {
-                command
-                    .env("ROSTER_DATABASE_URL", postgres.url("postgres"))
-                    .env("ROSTER_REDIS_URL", redis.url());
-            }
-            Self::Embedded { folder } => {
-                command.env("ROSTER_DATA_DIR", folder.path());
-            }
+        command.env("ROSTER_DATA_DIR", self.folder.path());
+        if let Some((postgres, redis)) = &self.servers {
+            command
+                .env("ROSTER_DATABASE_URL", postgres.url("postgres"))
+                .env("ROSTER_REDIS_URL", redis.url());
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn run_all(store: &Store, only: Option<&str>, report: &mut Repo
 
 impl<'a> Stage<'a> {
     fn new(store: &'a Store, roster: &'a Roster, ids: &'a [Uuid]) -> Result<Self> {
-        let client = Client::new(&roster.base)?;
+        let client = Client::new(roster)?;
         Ok(Self {
             store,
             roster,

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::Result;
+use crate::roster::Roster;
 
 /// A client of one running service.
 #[derive(Clone)]
@@ -21,16 +22,20 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    pub(crate) fn new(base: &str) -> Result<Self> {
+    /// A client that may do everything.
+    pub(crate) fn new(roster: &Roster) -> Result<Self> {
+        let mut token = HeaderValue::try_from(format!("Bearer {}", roster.token))?;
+        token.set_sensitive(true);
         let http = reqwest::Client::builder()
             .no_proxy()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
             .tcp_nodelay(true)
             .timeout(Duration::from_secs(20))
             .pool_max_idle_per_host(1_024)
             .build()?;
         Ok(Self {
             http,
-            base: base.to_owned(),
+            base: roster.base.clone(),
         })
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Roster {
     child: Child,
     pub(crate) base: String,
     pub(crate) metrics: String,
+    /// A token that opens everything.
+    pub(crate) token: String,
     /// Everything that it wrote to its log so far.
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -44,10 +46,14 @@ impl Launch {
                 child,
                 base: format!("http://127.0.0.1:{port}"),
                 metrics: format!("http://127.0.0.1:{metrics}/metrics"),
+                token: String::new(),
                 log,
             };
             match roster.ready().await {
-                Ok(roster) => return Ok(roster),
+                Ok(roster) => {
+                    let token = self.token().await?;
+                    return Ok(Roster { token, ..roster });
+                }
                 Err(log) => last = log,
             }
         }
@@ -61,6 +67,26 @@ impl Launch {
             Ok(())
         } else {
             Err(format!("roster {} ended with {status}", args.join(" ")).into())
+        }
+    }
+
+    /// What `roster token` prints, for everything.
+    async fn token(&self) -> Result<String> {
+        let scopes = "users:read users:write users:admin feeds:write ops";
+        let args = [
+            "token",
+            "--sub",
+            "acceptance",
+            "--scope",
+            scopes,
+            "--ttl",
+            "1d",
+        ];
+        let output = self.command(&args).output().await?;
+        let printed = String::from_utf8(output.stdout)?;
+        match printed.lines().last() {
+            Some(token) if output.status.success() => Ok(token.to_owned()),
+            _ => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
         }
     }
 

@@ -3,6 +3,8 @@
 //! Everything here works on the ports of the domain: what stores the users, what caches them
 //! and what tells the time is decided where the service is wired.
 
+mod access;
+
 mod answer;
 mod users;
 
@@ -16,6 +18,9 @@ mod caching;
 mod cache_event;
 mod runtime;
 
+pub use access::{
+    Action, Forbidden, Principal, PrincipalKey, Scope, Scopes, Standing, Subject, UserChange,
+};
 pub use activity::{ActivityDraft, ActivityService, Appended};
 pub use answer::{Answer, ForwardReason, Freshness, ReadTrace, StalenessBound, TierStatus};
 pub use cache_event::{CacheEvent, CacheObserver, Tier};

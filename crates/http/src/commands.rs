@@ -18,6 +18,7 @@ mod migrate;
 mod openapi;
 mod seed;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,8 @@ enum Command {
     Config,
     /// Print the description of the API as an OpenAPI document
     Openapi,
+    /// Print a token that the service accepts, signed with its own key
+    Token(token::Args),
     /// Ask a running service whether it is ready
     Health,
     /// Look at the caches of a running service, or clear them
@@ -104,6 +107,7 @@ async fn execute(command: Command, settings: Settings) -> Result<(), Failure> {
         Command::Import(args) => import::run(args, &settings).await,
         Command::Export(args) => export::run(args, &settings).await,
         Command::Config => config::run(&settings),
+        Command::Token(args) => token::run(&args, &settings),
         Command::Health => health::run(&settings).await,
         Command::Cache(args) => cache::run(args, &settings).await,
         Command::Openapi => openapi::run(),

@@ -10,6 +10,8 @@ mod look_up_user;
 mod restore_user;
 mod update_user;
 
+pub(crate) mod me;
+
 mod get_dashboard;
 mod get_stats;
 
@@ -98,6 +100,25 @@ pub(crate) fn pages() -> Router<ApiState> {
     Router::new()
         .route("/docs", get(api_docs::entrance))
         .route("/docs/{file}", get(api_docs::file))
+}
+
+/// The routes that nobody has to say for who he is: they show nothing of any user, and whoever
+/// asks them (a load balancer, somebody who reads the documentation) has no token. Every other
+/// one is closed.
+const OPEN: [&str; 8] = [
+    "/livez",
+    "/readyz",
+    "/version",
+    "/openapi.json",
+    "/docs",
+    "/docs/{file}",
+    "/problems",
+    "/problems/{name}",
+];
+
+/// Whether a route takes callers without a token.
+pub(crate) fn is_open(route: &str) -> bool {
+    OPEN.contains(&route)
 }
 
 /// Whether a path answers with more than JSON.

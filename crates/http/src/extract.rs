@@ -7,15 +7,17 @@ mod members;
 mod path;
 mod query;
 
+mod caller;
 mod conditions;
 mod freshness;
 
 pub(crate) mod accept;
 
 pub(crate) use body::{ApiJson, ApiMergePatch};
+pub(crate) use caller::Caller;
 pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
 pub(crate) use freshness::{Consistency, NoCache};
 pub(crate) use json_values::FromJson;
 pub(crate) use members::{FromBody, FromMembers, Members, Refusals, Refused};
-pub(crate) use path::{ApiPath, FromPath};
+pub(crate) use path::{Aliased, ApiPath, FromPath};
 pub(crate) use query::{ApiQuery, FromQuery, NoParameters, Query, refused};

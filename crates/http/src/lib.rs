@@ -9,6 +9,7 @@ pub mod transfer;
 pub mod settings;
 pub mod wiring;
 
+pub mod authentication;
 pub mod endpoints;
 mod extract;
 pub mod openapi;

@@ -6,6 +6,7 @@
 mod cache;
 mod name;
 mod redis;
+mod refused_tokens;
 mod requests;
 
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,7 @@ use roster_domain::Timestamp;
 
 pub use name::{Kind, Metric};
 pub use redis::{RedisConnection, RedisMetrics};
+pub(crate) use refused_tokens::RefusedTokens;
 
 use cache::CacheMetrics;
 use requests::RequestMetrics;
@@ -93,6 +95,11 @@ impl Metrics {
     /// What the connection to Redis counts.
     pub fn redis(&self) -> &RedisMetrics {
         &self.redis
+    }
+
+    /// Tokens that are not accepted, by what is wrong with them.
+    pub(crate) fn refused_tokens(&self) -> RefusedTokens {
+        RefusedTokens::new(&self.recorder)
     }
 
     /// Counts stored values that were passed over for this reason.
@@ -206,6 +213,7 @@ mod tests {
     use roster_app::{CacheEvent, CacheObserver as _, Tier};
 
     use super::*;
+    use crate::authentication::Reason;
 
     #[test]
     fn what_happened_is_rendered() {
@@ -245,6 +253,7 @@ mod tests {
         metrics.started(Timestamp::UNIX_EPOCH);
         metrics.watch_database_pool(|| (0, 0));
         metrics.payloads_refused("torn").increment(1);
+        metrics.refused_tokens().count(Reason::Time);
         let text = metrics.render();
         for metric in Metric::ALL {
             assert!(

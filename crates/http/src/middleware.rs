@@ -1,9 +1,9 @@
 //! What stands around every route, in one layer so that a request pays for one.
 //!
 //! From the outside to the inside: request id, metrics and logs, headers of every answer,
-//! rendering of problems, limits, deadline, panics, the route. Problems are rendered so far
-//! out that whatever fails further in (a limit, an extractor, a fallback, a panic) ends in the
-//! same form, with the id and the path of the request.
+//! rendering of problems, limits, deadline, panics, who the caller is, the route. Problems are
+//! rendered so far out that whatever fails further in (a limit, an extractor, a fallback, a
+//! panic) ends in the same form, with the id and the path of the request.
 
 mod guarded;
 mod headers;
@@ -19,6 +19,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::{Method, Uri};
 use roster_domain::ports::Clock;
 
+use crate::authentication::{Gate, Hosts};
+use crate::endpoints::is_open;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem};
 use crate::services::Services;
@@ -32,6 +34,8 @@ pub(crate) struct Envelope {
     metrics: Arc<Metrics>,
     ids: RequestIds,
     limits: Limits,
+    hosts: Hosts,
+    gate: Gate,
     deadline: Duration,
 }
 
@@ -46,8 +50,28 @@ impl Envelope {
             metrics: Arc::clone(&services.metrics),
             ids: RequestIds::new(services.runtime.ids.random_token()),
             limits: Limits::new(settings),
+            hosts: Hosts::new(settings),
+            gate: Gate::new(services),
             deadline: settings.request_deadline,
         }
+    }
+
+    /// Why a request goes no further, from its head alone.
+    fn refusal(&self, request: &Request, is_routed: bool) -> Option<Problem> {
+        limits::refusal(request, is_routed, &self.limits).or_else(|| self.hosts.refusal(request))
+    }
+
+    /// The route's answer to whoever sent the request. What is not there has no caller.
+    async fn answer(&self, mut request: Request, next: Next, route: Option<&str>) -> Response {
+        if route.is_some_and(|route| !is_open(route)) {
+            match self.gate.admit(request.headers()).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                }
+                Err(problem) => return problem.into_response(),
+            }
+        }
+        next.run(request).await
     }
 
     fn finish(&self, answered: &Answered<'_>, response: &mut Response) {
@@ -86,14 +110,17 @@ pub(crate) async fn envelope(
     let started = envelope.clock.monotonic();
     let request_id = envelope.ids.of(request.headers());
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let pattern = matched.as_ref().map(MatchedPath::as_str);
+    let route = pattern.unwrap_or("unmatched");
     let (method, uri) = (request.method().clone(), request.uri().clone());
 
-    let mut response = match limits::refusal(&request, matched.is_some(), &envelope.limits) {
-        Some(problem) => problem.into_response(),
-        None => guarded::run(next.run(request), &*envelope.clock, envelope.deadline)
+    let mut response = if let Some(problem) = envelope.refusal(&request, pattern.is_some()) {
+        problem.into_response()
+    } else {
+        let answer = envelope.answer(request, next, pattern);
+        guarded::run(answer, &*envelope.clock, envelope.deadline)
             .await
-            .unwrap_or_else(Problem::into_response),
+            .unwrap_or_else(Problem::into_response)
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = rendered(

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
-use utoipa::openapi::{PathItem, RefOr};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::endpoints;
-use crate::problem::{FieldError, ProblemSchema};
+use crate::problem::{self, FieldError, ProblemSchema};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,11 +33,50 @@ struct Frame;
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Frame::openapi();
     document.merge(endpoints::routes().into_openapi());
-    for item in document.paths.paths.values_mut() {
-        describe_headers(item);
-    }
+    endpoints::me::describe(&mut document);
+    describe_access(&mut document);
+    describe_headers(&mut document);
     close_bodies(&mut document);
     document
+}
+
+/// Says how callers are let in, and adds the refusals to every operation that asks for a token.
+fn describe_access(document: &mut utoipa::openapi::OpenApi) {
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(
+            "A JWT of an issuer that the settings name. An operation lists the scopes of which one is enough; no scope at all stands for the token of the very user that the path names.",
+        ))
+        .build();
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("token", SecurityScheme::Http(bearer));
+    for operation in operations(document) {
+        if operation.security.is_some() {
+            let refused = problem::refused_callers();
+            operation.responses.responses.extend(refused);
+        }
+    }
+}
+
+/// Every operation of the document.
+fn operations(
+    document: &mut utoipa::openapi::OpenApi,
+) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
+    let items = document.paths.paths.values_mut();
+    items.flat_map(|item| {
+        [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+            &mut item.put,
+        ]
+        .into_iter()
+        .flatten()
+    })
 }
 
 /// Says of every body that is sent to the service that it has no further members.
@@ -77,18 +117,9 @@ fn inline<T>(item: &RefOr<T>) -> Option<&T> {
 }
 
 /// Adds the header fields of every answer to every answer.
-fn describe_headers(item: &mut PathItem) {
-    let operations = [
-        &mut item.get,
-        &mut item.post,
-        &mut item.patch,
-        &mut item.delete,
-        &mut item.put,
-    ];
-    let responses = operations
-        .into_iter()
-        .flatten()
-        .flat_map(|operation| operation.responses.responses.values_mut());
+fn describe_headers(document: &mut utoipa::openapi::OpenApi) {
+    let responses =
+        operations(document).flat_map(|operation| operation.responses.responses.values_mut());
     for response in responses {
         let RefOr::T(response) = response else {
             continue;

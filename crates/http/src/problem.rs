@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use roster_domain::Invalid;
 
-pub(crate) use documented::{ProblemSchema, documented_problems, responses};
+pub(crate) use documented::{ProblemSchema, documented_problems, refused_callers, responses};
 pub(crate) use rendering::{render, report};
 
 macro_rules! problem_types {
@@ -61,6 +61,10 @@ problem_types! {
         "The cursor was made for another filter or another order. Send the parameters that it was made with, or begin again without it.";
     PageTooDeep = "page-too-deep", BAD_REQUEST, "Page too deep",
         "Numbered pages end at row 10,000, because a store reads every row that it skips. Walk on with cursors: they cost the same at any depth. The header Link leads to the first page of such a walk.";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Unauthenticated",
+        "The request has no token, or one that is not accepted: it is malformed, expired, not signed by an issuer that the service trusts, meant for somebody else, or of a user who may not act any more. Send a valid one as Authorization: Bearer.";
+    Forbidden = "forbidden", FORBIDDEN, "Forbidden",
+        "The caller may not do this, whether what the request names is there or not. The detail and the header WWW-Authenticate name the scope that would allow it.";
     UserNotFound = "user-not-found", NOT_FOUND, "User not found",
         "There is no such user, or it is deleted.";
     NotificationNotFound = "notification-not-found", NOT_FOUND, "Notification not found",

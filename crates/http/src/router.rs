@@ -30,6 +30,7 @@ pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
     let envelope_state = Arc::new(Envelope::new(&services, settings));
     let (routes, _) = endpoints::routes().split_for_parts();
     routes
+        .merge(endpoints::me::routes())
         .merge(endpoints::pages())
         .fallback(endpoints::no_such_path)
         .method_not_allowed_fallback(endpoints::no_such_method)

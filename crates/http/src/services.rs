@@ -8,6 +8,7 @@ use roster_app::{
 };
 use roster_domain::ports::Readiness;
 
+use crate::authentication::Authentication;
 use crate::metrics::Metrics;
 
 /// The use cases, and what the routes of the operator ask.
@@ -22,6 +23,8 @@ pub struct Services {
     pub stats: StatsService,
     /// Dashboards.
     pub dashboard: DashboardService,
+    /// Who is let in.
+    pub authentication: Authentication,
     /// What readiness depends on.
     pub dependencies: Vec<Dependency>,
     /// Set once the process has begun to stop.

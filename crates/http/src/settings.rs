@@ -11,6 +11,8 @@ mod file;
 mod resolver;
 mod secret_url;
 mod sources;
+
+mod access;
 mod typed;
 
 mod effective;
@@ -19,7 +21,10 @@ mod error;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+pub use access::{AccessSettings, IssuerSettings, JwksLocation};
 pub use effective::EffectiveSettings;
+pub(crate) use kind::duration;
+
 pub use error::{SettingProblem, SettingsError};
 pub use secret_url::SecretUrl;
 pub use sources::{SettingFlags, Source};

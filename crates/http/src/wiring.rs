@@ -3,6 +3,7 @@
 mod distributed;
 mod embedded;
 
+mod access;
 mod redis_events;
 
 mod error;
@@ -22,10 +23,12 @@ use roster_domain::ports::{
 
 use tokio::task::JoinHandle;
 
+pub(crate) use access::secret;
 pub use error::StartError;
 pub use migration::{Migrated, migrate};
 pub use transfer::{OpenTransfer, open_transfer};
 
+use crate::authentication::Authentication;
 use crate::metrics::Metrics;
 use crate::services::{Dependency, Draining, Services};
 use crate::settings::{Settings, StoreSettings};
@@ -39,8 +42,8 @@ pub struct Assembled {
     /// Where users are kept, for people: no password in it.
     pub description: String,
     store: OpenStore,
-    /// What goes on beside the requests where there is a shared cache.
-    upkeep: Option<JoinHandle<()>>,
+    /// What goes on beside the requests.
+    upkeep: Vec<JoinHandle<()>>,
 }
 
 /// What has to be closed at the end.
@@ -80,14 +83,22 @@ pub async fn assemble(
             (OpenStore::Distributed(store), ports)
         }
     };
+    let authentication = access::open(&settings.access, &runtime)?;
     let description = store.description();
-    let services = Arc::new(services(ports, settings, runtime, metrics));
-    let upkeep = services.users.upkeep();
+    let mut upkeep = Vec::new();
+    if let Authentication::Required(issuers) = &authentication {
+        upkeep.push(tokio::spawn(Arc::clone(issuers).keep_keys_fresh()));
+    }
+    let services = Arc::new(services(ports, settings, authentication, runtime, metrics));
+    // Only where there is a shared cache.
+    if let Some(caches) = services.users.upkeep() {
+        upkeep.push(tokio::spawn(caches.run()));
+    }
     Ok(Assembled {
-        upkeep: upkeep.map(|upkeep| tokio::spawn(upkeep.run())),
         services,
         description,
         store,
+        upkeep,
     })
 }
 
@@ -102,7 +113,7 @@ impl Assembled {
 
     /// Ends background work and closes the store, after what is under way.
     pub async fn close(self) {
-        if let Some(upkeep) = self.upkeep {
+        for upkeep in self.upkeep {
             upkeep.abort();
         }
         match self.store {
@@ -124,6 +135,7 @@ impl OpenStore {
 fn services(
     ports: Ports,
     settings: &Settings,
+    authentication: Authentication,
     runtime: Runtime,
     metrics: Arc<Metrics>,
 ) -> Services {
@@ -148,6 +160,7 @@ fn services(
         activity: ActivityService::new(ports.activities, runtime.clone()),
         stats: StatsService::new(ports.stats),
         dashboard,
+        authentication,
         dependencies: ports.dependencies,
         draining: Draining::default(),
         metrics,

@@ -123,6 +123,7 @@ fn what_config_prints_is_a_settings_file() {
     let after = resolve(&[("config", path.to_str().unwrap())], &[]).unwrap();
     assert_eq!(after.http, before.http);
     assert_eq!(after.store, before.store);
+    assert_eq!(after.access, before.access);
     assert_eq!(after.cache, before.cache);
     assert_eq!(after.log, before.log);
 }
@@ -195,21 +196,108 @@ fn no_message_and_no_listing_repeats_a_password() {
 }
 
 #[test]
-fn an_address_that_others_reach_is_refused() {
-    insta::assert_snapshot!(refused(&[("listen", "0.0.0.0:8080")], &[]));
-    for address in ["[::]:1", "192.168.1.1:80", "[2001:db8::1]:80"] {
-        assert!(
-            refused(&[], &[("ROSTER_LISTEN", address)])
-                .starts_with(&format!("ROSTER_LISTEN is {address}"))
-        );
-        assert!(
-            refused(&[], &[("ROSTER_METRICS_LISTEN", address)])
-                .starts_with("ROSTER_METRICS_LISTEN is ")
-        );
+fn an_address_that_others_reach_needs_authentication() {
+    insta::assert_snapshot!(refused(&[("listen", "0.0.0.0:8080"), ("auth", "off")], &[]));
+    for address in [
+        "0.0.0.0:8080",
+        "[::]:1",
+        "192.168.1.1:80",
+        "[2001:db8::1]:80",
+    ] {
+        resolve(&[("listen", address), ("metrics-listen", address)], &[]).unwrap();
+        let message = refused(&[("listen", address)], &[("ROSTER_AUTH", "off")]);
+        assert!(message.starts_with("ROSTER_AUTH is \"off\""), "{message}");
+        assert!(message.contains(address), "{message}");
     }
     for address in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:80", "localhost:80"] {
-        resolve(&[("listen", address)], &[]).unwrap();
+        resolve(&[("listen", address), ("auth", "off")], &[]).unwrap();
     }
+}
+
+#[test]
+fn the_own_key_is_there_unless_issuers_are() {
+    let key = |flags: &[(&str, &str)]| {
+        let settings = resolve(flags, &[]).unwrap();
+        settings
+            .access
+            .local_key
+            .map(|path| path.display().to_string())
+    };
+    let issuers = (
+        "auth-issuers",
+        r#"[{"issuer":"i","audience":"a","jwks":"k.json","algorithms":["RS256"]}]"#,
+    );
+    assert_eq!(key(&[]).as_deref(), Some("roster-data/token-key.pem"));
+    assert_eq!(
+        key(&[("data-dir", "d")]).as_deref(),
+        Some("d/token-key.pem")
+    );
+    assert_eq!(key(&[issuers]), None);
+    assert_eq!(
+        key(&[issuers, ("auth-local-key", "k.pem")]).as_deref(),
+        Some("k.pem")
+    );
+    assert_eq!(key(&[("auth-local-key", "none"), ("auth", "off")]), None);
+    let message = refused(&[("auth-local-key", "none")], &[]);
+    assert!(
+        message.starts_with("--auth-local-key is \"none\""),
+        "{message}"
+    );
+}
+
+#[test]
+fn issuers_are_tables_of_the_file_or_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roster.toml");
+    fs::write(
+        &path,
+        "[[auth.issuers]]\nissuer = 'https://id.example'\naudience = ['roster', 'users']\n\
+         jwks = 'https://id.example/jwks.json'\nalgorithms = ['RS256', 'EdDSA']\n\n\
+         [[auth.issuers]]\nissuer = 'jobs'\naudience = 'roster'\njwks = 'jobs.json'\n\
+         algorithms = ['ES256']\nsubjects = 'services'\n",
+    )
+    .unwrap();
+    let path = path.to_str().unwrap();
+    let settings = resolve(&[("config", path)], &[]).unwrap();
+    insta::assert_debug_snapshot!(settings.access);
+    // What `roster config` prints is taken from a file and from a variable alike.
+    let json = settings.effective.to_string();
+    let line = json
+        .lines()
+        .find_map(|line| line.strip_prefix("auth.issuers = "))
+        .unwrap();
+    let (text, _) = line.rsplit_once(" # ").unwrap();
+    let table: toml::Table = format!("json = {text}").parse().unwrap();
+    let text = table["json"].as_str().unwrap();
+    let again = resolve(&[], &[("ROSTER_AUTH_ISSUERS", text)]).unwrap();
+    assert_eq!(again.access.issuers, settings.access.issuers);
+}
+
+#[test]
+fn issuers_that_cannot_be_used_are_named() {
+    let issuer = |changes: &str| {
+        let rest = r#""audience":"a","jwks":"k.json","algorithms":["RS256"]"#;
+        format!(r#"[{{"issuer":"i",{changes}}}]"#).replace("REST", rest)
+    };
+    let messages = [
+        "issuers".to_owned(),
+        "{}".to_owned(),
+        issuer("\"audience\":\"a\""),
+        issuer("REST,\"secret\":\"s\""),
+        issuer(r#""audience":[],"jwks":"k.json","algorithms":["RS256"]"#),
+        issuer(r#""audience":"a","jwks":"k.json","algorithms":[]"#),
+        issuer(r#""audience":"a","jwks":"k.json","algorithms":["HS256"]"#),
+        issuer(r#""audience":"a","jwks":"k.json","algorithms":["none"]"#),
+        issuer(r#""audience":"a","jwks":"http://id.example/jwks","algorithms":["RS256"]"#),
+        issuer(r#""audience":"a","jwks":"ftp://id.example/jwks","algorithms":["RS256"]"#),
+        issuer("REST,\"subjects\":\"robots\""),
+        issuer("REST},{\"issuer\":\"i\",REST"),
+        issuer("REST").replace("\"i\"", "\"roster\""),
+    ]
+    .map(|text| refused(&[], &[("ROSTER_AUTH_ISSUERS", &text)]));
+    insta::assert_snapshot!(messages.join("\n"));
+    let text = issuer("REST").replace("k.json", "http://127.0.0.1:1/jwks");
+    resolve(&[], &[("ROSTER_AUTH_ISSUERS", &text)]).unwrap();
 }
 
 #[test]
@@ -270,11 +358,13 @@ fn every_kind_says_what_it_takes() {
         "ROSTER_DATABASE_MAX_CONNECTIONS",
         "ROSTER_HTTP_REQUEST_DEADLINE",
         "ROSTER_HTTP_MAX_BODY",
+        "ROSTER_HTTP_ALLOWED_HOSTS",
+        "ROSTER_AUTH",
         "ROSTER_LOG",
         "ROSTER_LOG_FORMAT",
     ]
     .map(|name| (name, "two words"));
-    let empty = [("ROSTER_DATA_DIR", "")];
+    let empty = [("ROSTER_DATA_DIR", ""), ("ROSTER_AUTH_LOCAL_KEY", "")];
     insta::assert_snapshot!(refused(&[], &[wrong.as_slice(), &empty].concat()));
 }
 

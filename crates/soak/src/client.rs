@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::Result;
+use crate::access::TOKEN;
 
 /// A client of one process on one connection that is kept. It is small, because it shares the
 /// processors with what it measures.
@@ -119,15 +120,17 @@ impl Client {
 
     /// Anything else.
     pub async fn get(&mut self, path: &str) -> io::Result<Answer> {
-        self.exchange(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"))
-            .await
+        self.exchange(&format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+        ))
+        .await
     }
 
     /// Anything with a body of JSON.
     pub async fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         self.exchange(&format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         ))
         .await
@@ -176,7 +179,9 @@ fn read_request(id: Uuid, query: Query) -> String {
     if query.strong {
         let _ = write!(request, "{mark}consistency=strong");
     }
-    request.push_str(" HTTP/1.1\r\nhost: x\r\n\r\n");
+    request.push_str(" HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ");
+    request.push_str(TOKEN);
+    request.push_str("\r\n\r\n");
     request
 }
 

@@ -10,6 +10,7 @@
 /// What goes wrong outside of what is checked: a server that does not start, a connection that ends.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
+mod access;
 mod clock;
 mod node;
 mod raw_redis;

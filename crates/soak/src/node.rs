@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::Result;
+use crate::access::key_file;
 
 /// How one process differs from another.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Node {
     /// Starts the binary on free ports and waits until it says that it is ready.
     pub fn start(binary: &Path, folder: &Path, options: &NodeOptions) -> Result<Self> {
+        let key = key_file(folder)?;
         let mut child = command(binary, folder)
+            .env("ROSTER_AUTH_LOCAL_KEY", key)
             .args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .args(["--log-format", "json", "--http-drain-grace", "0s"])
             .args(["--database-url", &options.database_url])

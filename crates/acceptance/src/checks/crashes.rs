@@ -20,7 +20,7 @@ pub(super) async fn run(store: &Store, report: &mut Report) -> Result<()> {
     let (mut lost, mut checked) = (0, 0);
     for kill in 0..=kills {
         let roster = store.launch.serve().await?;
-        let client = Client::new(&roster.base)?;
+        let client = Client::new(&roster)?;
         let ids: Vec<String> = std::mem::take(&mut *answered.lock().map_err(|_| "poisoned")?)
             .into_iter()
             .collect();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must end")]
 
+mod standing;
 mod support;
 
 mod dashboard;

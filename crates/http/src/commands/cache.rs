@@ -14,6 +14,9 @@ use crate::settings::Settings;
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
+    /// A token with the scope ops; without it one is made with the service's own key
+    #[arg(long, global = true, env = "ROSTER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -44,7 +47,7 @@ enum Action {
 /// Asks the running service about its caches, or has it clear them.
 pub(super) async fn run(args: Args, settings: &Settings) -> Result<(), Failure> {
     const CACHE: &str = "/v1/admin/cache";
-    let client = Client::new(settings);
+    let client = Client::of_operator(settings, args.token);
     let of = |id: UserId| format!("{CACHE}/users/{id}");
     match args.action {
         Action::Status { json } => {
@@ -111,6 +114,11 @@ fn refused(reply: &Reply) -> Failure {
     let advice = match kind {
         Some(ProblemType::DependencyUnavailable | ProblemType::TemporaryReducedCapacity) => {
             "try again when `roster health` says that everything is ok".to_owned()
+        }
+        Some(ProblemType::Unauthenticated | ProblemType::Forbidden) => {
+            "--token or ROSTER_TOKEN takes a token with the scope ops; without it one is made with the key in the \
+             service's data folder, which --data-dir or --auth-local-key names"
+                .to_owned()
         }
         None | Some(ProblemType::NotFound) => OTHER.to_owned(),
         Some(_) => format!(

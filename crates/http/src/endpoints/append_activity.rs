@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{ActivityDraft, Appended};
+use roster_app::{Action, ActivityDraft, Appended};
 use roster_domain::{ActivityId, DedupeKey, FeedKind, Invalid, JsonObject, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{reply, values};
 use crate::extract::{
-    ApiJson, ApiPath, ApiQuery, FromBody, FromMembers, Members, NoParameters, Refusals, Refused,
+    ApiJson, ApiPath, ApiQuery, Caller, FromBody, FromMembers, Members, NoParameters, Refusals,
+    Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -157,6 +158,7 @@ documented_problems!(
     tag = "feeds",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     request_body(content = NewActivities, content_type = "application/json"),
+    security(("token" = ["feeds:write"])),
     responses(
         (status = 201, description = "They are stored.", body = AppendedActivities),
         Problems,
@@ -164,10 +166,12 @@ documented_problems!(
 )]
 pub(super) async fn append_activity(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     ApiJson(NewActivities(new)): ApiJson<NewActivities>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::WriteFeeds)?;
     let drafts = new.into_iter().map(ActivityDraft::from).collect();
     let appended = services.activity.append(user, drafts).await?;
     let items = appended.into_iter().map(AppendedActivity::from).collect();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::Freshness;
+use roster_app::{Action, Freshness};
 use roster_domain::{UserId, UserVersion};
 use serde::Serialize;
 
@@ -11,7 +11,8 @@ use super::read_headers::describe_reads;
 use super::reply;
 use super::user_body::UserBody;
 use crate::extract::{
-    ApiJson, ApiQuery, Consistency, FromMembers, FromQuery, Members, NoCache, Query, Refused,
+    ApiJson, ApiQuery, Caller, Consistency, FromMembers, FromQuery, Members, NoCache, Query,
+    Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -80,6 +81,7 @@ documented_problems!(
     tag = "users",
     params(Parameters),
     request_body(content = UserIds, content_type = "application/json"),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"])),
     responses(
         (status = 200, description = "The users that are there.", body = UserBatch, headers(
             ("Staleness-Bound" = String, description = "How many seconds old the oldest may be at the most, or `unproven`; not there without users."),
@@ -89,10 +91,12 @@ documented_problems!(
 )]
 pub(super) async fn batch_get_users(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiQuery(query): ApiQuery<Parameters>,
     no_cache: NoCache,
     ApiJson(UserIds { ids }): ApiJson<UserIds>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadUsers)?;
     let answers = services
         .users
         .get_many(&ids, query.freshness(no_cache))

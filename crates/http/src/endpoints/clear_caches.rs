@@ -3,9 +3,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 
 use super::reply;
-use crate::extract::{ApiQuery, NoParameters};
+use crate::extract::{ApiQuery, Caller, NoParameters};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -18,6 +19,7 @@ documented_problems!(DependencyUnavailable);
     post,
     path = "/v1/admin/cache/epoch",
     tag = "operations",
+    security(("token" = ["ops"])),
     responses(
         (status = 204, description = "Everything is loaded anew when it is asked for.", headers(
             ("Cache-Control" = String, description = "`no-store`."),
@@ -27,8 +29,10 @@ documented_problems!(DependencyUnavailable);
 )]
 pub(super) async fn clear_caches(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ClearCaches)?;
     services.users.clear_caches().await?;
     Ok(reply::not_stored(reply::without_content(
         StatusCode::NO_CONTENT,

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use roster_app::Action;
 use roster_domain::UserId;
 use serde::Serialize;
 
 use super::reply;
-use crate::extract::{ApiPath, ApiQuery, IfNoneMatch, NoParameters};
+use crate::extract::{ApiPath, ApiQuery, Caller, IfNoneMatch, NoParameters};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -28,6 +29,7 @@ documented_problems!(UserNotFound, DependencyUnavailable);
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
     ),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The count as of now.", body = NotificationCount, headers(
             ("ETag" = String, description = "Weak, from the content."),
@@ -40,10 +42,12 @@ documented_problems!(UserNotFound, DependencyUnavailable);
 )]
 pub(super) async fn count_notifications(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadFeeds(user))?;
     let unread = services.notifications.unread(user).await?;
     reply::tagged_json(&NotificationCount { unread }, &held)
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use roster_app::NotificationDraft;
+use roster_app::{Action, NotificationDraft};
 use roster_domain::{
     DedupeKey, FeedKind, JsonObject, NotificationBody as Text, NotificationTitle, UserId,
 };
@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::feed_bodies::NotificationBody;
 use super::reply;
-use crate::extract::{ApiJson, ApiPath, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::extract::{
+    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused,
+};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -75,6 +77,7 @@ documented_problems!(
     tag = "feeds",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     request_body(content = NewNotification, content_type = "application/json"),
+    security(("token" = ["feeds:write"])),
     responses(
         (status = 201, description = "It is stored.", body = StoredNotification, headers(
             ("Location" = String, description = "Where it can be changed, relative."),
@@ -85,10 +88,12 @@ documented_problems!(
 )]
 pub(super) async fn create_notification(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     ApiJson(new): ApiJson<NewNotification>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::WriteFeeds)?;
     let draft = NotificationDraft {
         kind: new.kind,
         title: new.title,

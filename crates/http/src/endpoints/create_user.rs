@@ -3,12 +3,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use roster_app::UserDraft;
+use roster_app::{Action, UserDraft};
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::reply;
 use super::user_body::UserBody;
-use crate::extract::{ApiJson, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::extract::{ApiJson, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -66,6 +66,7 @@ documented_problems!(
     path = "/v1/users",
     tag = "users",
     request_body(content = NewUser, content_type = "application/json"),
+    security(("token" = ["users:write"]), ("token" = ["users:admin"])),
     responses(
         (status = 201, description = "The user as it is stored.", body = UserBody, headers(
             ("Location" = String, description = "Where the user is, relative."),
@@ -76,9 +77,15 @@ documented_problems!(
 )]
 pub(super) async fn create_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     ApiJson(new): ApiJson<NewUser>,
 ) -> Result<Response, Problem> {
+    caller.may(if new.id.is_some() {
+        Action::CreateUserAs
+    } else {
+        Action::CreateUser
+    })?;
     let draft = UserDraft {
         id: new.id,
         email: new.email,

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, header};
+use roster_app::Action;
 use roster_domain::UserId;
 use serde::Serialize;
 
 use super::{reply, values};
-use crate::extract::{ApiPath, ApiQuery, EntityTag, FromQuery, IfMatch, Query};
+use crate::extract::{ApiPath, ApiQuery, Caller, EntityTag, FromQuery, IfMatch, Query};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -57,6 +58,7 @@ documented_problems!(
         Parameters,
         ("If-Match" = Option<String>, Header, description = "Tags of the versions that the deletion is meant for, or `*`."),
     ),
+    security(("token" = ["users:write"]), ("token" = ["users:admin"])),
     responses(
         (status = 200, description = "Deleted; it can be restored.", body = DeletedUser, headers(
             ("ETag" = String, description = "The tag that a restoration can name in If-Match."),
@@ -67,10 +69,16 @@ documented_problems!(
 )]
 pub(super) async fn delete_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
     expected: IfMatch,
 ) -> Result<Response, Problem> {
+    caller.may(if query.purge {
+        Action::PurgeUser
+    } else {
+        Action::DeleteUser
+    })?;
     if query.purge {
         expected
             .guard(|version| services.users.purge(id, version))

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 use roster_domain::UserId;
 use roster_domain::ports::CacheError;
 
 use super::reply;
-use crate::extract::{ApiPath, ApiQuery, NoParameters};
+use crate::extract::{ApiPath, ApiQuery, Caller, NoParameters};
 use crate::problem::{Problem, ProblemType, documented_problems};
 use crate::services::Services;
 
@@ -22,6 +23,7 @@ documented_problems!(DependencyUnavailable);
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id; one that no cache holds is no error."),
     ),
+    security(("token" = ["ops"])),
     responses(
         (status = 204, description = "No cache holds it any more.", headers(
             ("Cache-Control" = String, description = "`no-store`."),
@@ -31,9 +33,11 @@ documented_problems!(DependencyUnavailable);
 )]
 pub(super) async fn evict_cached_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ClearCaches)?;
     services.users.evict_cached(id).await.map_err(kept)?;
     Ok(reply::not_stored(reply::without_content(
         StatusCode::NO_CONTENT,

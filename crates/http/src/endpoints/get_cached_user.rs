@@ -4,12 +4,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 use roster_domain::UserId;
 use serde::{Deserialize, Serialize};
 
 use super::cache_bodies::{HeldState, HeldUser};
 use super::reply;
-use crate::extract::{ApiPath, ApiQuery, NoParameters};
+use crate::extract::{ApiPath, ApiQuery, Caller, NoParameters};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -28,7 +29,7 @@ pub(crate) struct CachedUser {
     pub(crate) row: HeldUser,
 }
 
-documented_problems!();
+documented_problems!(DependencyUnavailable);
 
 /// One user in every tier. Each is read by itself, so a change under way shows in some of them.
 #[utoipa::path(
@@ -38,6 +39,7 @@ documented_problems!();
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id; one that no tier knows is answered, too."),
     ),
+    security(("token" = ["ops"])),
     responses(
         (status = 200, description = "What each tier holds just now.", body = CachedUser, headers(
             ("Cache-Control" = String, description = "`no-store`."),
@@ -47,9 +49,11 @@ documented_problems!();
 )]
 pub(super) async fn get_cached_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::InspectService)?;
     let keeps = services.users.cache_overview().l1.is_some();
     let found = services.users.inspect_cached(id).await;
     let l2 = found.l2.map(|held| match held {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
-use roster_app::Dashboard;
+use roster_app::{Action, Dashboard};
 use roster_domain::UserId;
 
 use super::read_headers::describe_read;
 use super::reply;
-use crate::extract::{ApiPath, ApiQuery, EntityTag, IfNoneMatch, NoCache};
+use crate::extract::{ApiPath, ApiQuery, Caller, EntityTag, IfNoneMatch, NoCache};
 use crate::problem::{Problem, ProblemType, documented_problems};
 use crate::services::Services;
 use body::DashboardBody;
@@ -35,6 +35,7 @@ documented_problems!(
         Parameters,
         ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
     ),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The dashboard.", body = DashboardBody, headers(
             ("ETag" = String, description = "Weak, from everything but generated_at."),
@@ -53,11 +54,13 @@ documented_problems!(
 )]
 pub(super) async fn get_dashboard(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
     no_cache: NoCache,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadFeeds(id))?;
     let dashboard = services.dashboard.get(id, query.request(no_cache)).await?;
     let (asked, failed) = dashboard.sections();
     if failed > 0 && (query.strict || failed == asked) {

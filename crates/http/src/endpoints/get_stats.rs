@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use roster_app::Action;
 use roster_domain::{Timestamp, UserId, UserStats};
 use serde::Serialize;
 
 use super::{reply, values};
-use crate::extract::{ApiPath, ApiQuery, IfNoneMatch, NoParameters};
+use crate::extract::{ApiPath, ApiQuery, Caller, IfNoneMatch, NoParameters};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -48,6 +49,7 @@ documented_problems!(UserNotFound, DependencyUnavailable);
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
     ),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The counters as of now.", body = StatsBody, headers(
             ("ETag" = String, description = "Weak, from the content."),
@@ -60,10 +62,12 @@ documented_problems!(UserNotFound, DependencyUnavailable);
 )]
 pub(super) async fn get_stats(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadFeeds(id))?;
     let stats = services.stats.get(id).await?;
     reply::tagged_json(&StatsBody::from(stats), &held)
 }

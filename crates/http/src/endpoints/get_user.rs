@@ -3,13 +3,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 use roster_domain::{UserId, UserVersion};
 
 use super::read_headers::describe_read;
 use super::reply;
 use super::user_body::UserBody;
 use crate::extract::{
-    ApiPath, ApiQuery, Consistency, EntityTag, FromQuery, IfNoneMatch, NoCache, Query,
+    ApiPath, ApiQuery, Caller, Consistency, EntityTag, FromQuery, IfNoneMatch, NoCache, Query,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -48,6 +49,7 @@ documented_problems!(UserNotFound, VersionAhead, DependencyUnavailable);
         Parameters,
         ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
     ),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(
             ("ETag" = String, description = "Strong, from the version."),
@@ -64,11 +66,13 @@ documented_problems!(UserNotFound, VersionAhead, DependencyUnavailable);
 )]
 pub(super) async fn get_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
     no_cache: NoCache,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadUser(id))?;
     let freshness = query.consistency.freshness(no_cache, query.min_version);
     let answer = services.users.get(id, freshness).await?;
     let tag = EntityTag::of_version(answer.user.version);

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::header;
+use roster_app::Action;
 use roster_domain::pagination::{Cursor, FilterHash, Order, PageRequest, PageSize};
 use roster_domain::{ActivityFilter, FeedKind, Timestamp, UserId};
 use serde::Serialize;
 
 use super::feed_bodies::ActivityBody;
 use super::{paging, reply};
-use crate::extract::{ApiPath, ApiQuery, FromQuery, IfNoneMatch, Query, refused};
+use crate::extract::{ApiPath, ApiQuery, Caller, FromQuery, IfNoneMatch, Query, refused};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -115,6 +116,7 @@ documented_problems!(
         Parameters,
         ("If-None-Match" = Option<String>, Header, description = "Tags that the client has."),
     ),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The page.", body = ActivityList, headers(
             ("ETag" = String, description = "Weak, from the content."),
@@ -129,10 +131,12 @@ documented_problems!(
 )]
 pub(super) async fn list_activity(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadFeeds(user))?;
     let request = query.request()?;
     let page = services
         .activity

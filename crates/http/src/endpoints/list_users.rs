@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, header};
-use roster_app::ListedUsers;
+use roster_app::{Action, ListedUsers};
 use roster_domain::pagination::{
     ActiveFilter, Counting, Cursor, FilterHash, Order, PageRequest, PageSize, RowOffset, Start,
     UserFilter,
@@ -12,7 +12,7 @@ use roster_domain::{UserId, UserSummary};
 use serde::Serialize;
 
 use super::{paging, reply, values};
-use crate::extract::{ApiQuery, FromQuery, IfNoneMatch, Query};
+use crate::extract::{ApiQuery, Caller, FromQuery, IfNoneMatch, Query};
 use crate::problem::{Problem, ProblemType, documented_problems};
 use crate::services::Services;
 
@@ -260,6 +260,7 @@ documented_problems!(
     path = "/v1/users",
     tag = "users",
     params(Parameters, ("If-None-Match" = Option<String>, Header, description = "Tags that the client has.")),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"])),
     responses(
         (status = 200, description = "The page.", body = UserList, headers(
             ("ETag" = String, description = "Weak, from the content."),
@@ -274,9 +275,11 @@ documented_problems!(
 )]
 pub(super) async fn list_users(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiQuery(query): ApiQuery<Parameters>,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ListUsers)?;
     let ListedUsers { page, total } = services
         .users
         .list(&query.filter(), &query.request()?, query.count)

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use roster_app::Action;
 use roster_domain::Email;
 
 use super::batch_get_users::Parameters;
 use super::read_headers::describe_read;
 use super::reply;
 use super::user_body::UserBody;
-use crate::extract::{ApiJson, ApiQuery, FromMembers, Members, NoCache, Refused};
+use crate::extract::{ApiJson, ApiQuery, Caller, FromMembers, Members, NoCache, Refused};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -44,6 +45,7 @@ documented_problems!(
     tag = "users",
     params(Parameters),
     request_body(content = UserLookup, content_type = "application/json"),
+    security(("token" = ["users:read"]), ("token" = ["users:admin"])),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(
             ("ETag" = String, description = "Strong, from the version."),
@@ -56,10 +58,12 @@ documented_problems!(
 )]
 pub(super) async fn look_up_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiQuery(query): ApiQuery<Parameters>,
     no_cache: NoCache,
     ApiJson(UserLookup { email }): ApiJson<UserLookup>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ReadUsers)?;
     let answer = services
         .users
         .find_by_email(&email, query.freshness(no_cache))

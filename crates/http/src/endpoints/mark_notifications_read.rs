@@ -3,11 +3,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 use roster_domain::{Invalid, MarkRead, Marked, NotificationId, Timestamp, UserId};
 use serde::Serialize;
 
 use super::reply;
-use crate::extract::{ApiJson, ApiPath, ApiQuery, FromMembers, Members, NoParameters, Refused};
+use crate::extract::{
+    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused,
+};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -98,6 +101,7 @@ documented_problems!(
     tag = "feeds",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     request_body(content = ReadNotifications, content_type = "application/json"),
+    security(("token" = ["feeds:write"]), ("token" = [])),
     responses(
         (status = 200, description = "They are read.", body = MarkedNotifications),
         Problems,
@@ -105,10 +109,12 @@ documented_problems!(
 )]
 pub(super) async fn mark_notifications_read(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     ApiJson(Chosen(which)): ApiJson<Chosen>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::MarkNotifications(user))?;
     let marked = services.notifications.mark_read(user, &which).await?;
     reply::json(StatusCode::OK, &MarkedNotifications::from(marked))
 }

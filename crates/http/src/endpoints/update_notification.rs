@@ -3,13 +3,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::Action;
 use roster_domain::{Invalid, NotificationId, NotificationPatch, UserId};
 use serde::Serialize;
 
 use super::feed_bodies::NotificationBody;
 use super::reply;
 use crate::extract::{
-    ApiMergePatch, ApiPath, ApiQuery, FromMembers, FromPath, Members, NoParameters, Refused,
+    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, FromPath, Members, NoParameters, Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -81,6 +82,7 @@ documented_problems!(
         ("nid" = String, Path, format = "uuid", description = "The notification's id."),
     ),
     request_body(content = NotificationChanges, content_type = "application/merge-patch+json"),
+    security(("token" = ["feeds:write"]), ("token" = [])),
     responses(
         (status = 200, description = "The notification as it is now.", body = ChangedNotification),
         Problems,
@@ -88,10 +90,12 @@ documented_problems!(
 )]
 pub(super) async fn update_notification(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(path): ApiPath<NotificationPath>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     ApiMergePatch(changes): ApiMergePatch<NotificationChanges>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::MarkNotifications(path.user))?;
     let patch = NotificationPatch {
         read: changes.read,
         archived: changes.archived,

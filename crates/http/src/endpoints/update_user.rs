@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use roster_app::{Action, UserChange};
 use roster_domain::{
     AvatarUrl, Edit, Email, JsonObject, Locale, ProfilePatch, UserId, UserName, UserPatch,
 };
@@ -10,7 +11,7 @@ use roster_domain::{
 use super::reply;
 use super::user_body::UserBody;
 use crate::extract::{
-    ApiMergePatch, ApiPath, ApiQuery, FromMembers, IfMatch, Members, NoParameters, Refused,
+    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, IfMatch, Members, NoParameters, Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -62,6 +63,19 @@ impl FromMembers for UserChanges {
     }
 }
 
+impl UserChanges {
+    /// How far it reaches, by the members that are there, whatever they say.
+    fn reach(&self) -> UserChange {
+        if self.is_active.is_some() {
+            UserChange::Activation
+        } else if self.email.is_some() || self.metadata != Edit::Keep {
+            UserChange::Record
+        } else {
+            UserChange::Presentation
+        }
+    }
+}
+
 documented_problems!(
     UserNotFound,
     EmailTaken,
@@ -86,6 +100,7 @@ documented_problems!(
         (UserChanges = "application/merge-patch+json"),
         (UserChanges = "application/json"),
     )),
+    security(("token" = ["users:write"]), ("token" = ["users:admin"]), ("token" = [])),
     responses(
         (status = 200, description = "The user as it is stored now.", body = UserBody, headers(
             ("ETag" = String, description = "Strong, from the version."),
@@ -95,11 +110,13 @@ documented_problems!(
 )]
 pub(super) async fn update_user(
     State(services): State<Arc<Services>>,
+    caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     expected: IfMatch,
     ApiMergePatch(changes): ApiMergePatch<UserChanges>,
 ) -> Result<Response, Problem> {
+    caller.may(Action::ChangeUser(id, changes.reach()))?;
     let patch = UserPatch {
         profile: ProfilePatch {
             name: changes.name,

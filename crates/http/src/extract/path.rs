@@ -7,6 +7,10 @@ use crate::problem::Problem;
 /// The variable segments of the path, decoded and parsed. What is not of its form is malformed.
 pub(crate) struct ApiPath<T>(pub(crate) T);
 
+/// Set where the path leaves out the user's id, because it is the caller's.
+#[derive(Clone, Copy)]
+pub(crate) struct Aliased(pub(crate) UserId);
+
 /// Something that variable segments of a path stand for.
 pub(crate) trait FromPath: Sized {
     /// Parses the decoded segments, in their order.
@@ -20,7 +24,9 @@ impl<S: Send + Sync, T: FromPath> FromRequestParts<S> for ApiPath<T> {
         let segments = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::malformed("The path is not UTF-8 once it is decoded."))?;
-        let segments: Vec<&str> = segments.iter().map(|(_, segment)| segment).collect();
+        let own = parts.extensions.get().map(|Aliased(id)| id.to_string());
+        let given = segments.iter().map(|(_, segment)| segment);
+        let segments: Vec<&str> = own.as_deref().into_iter().chain(given).collect();
         T::from_path(&segments)
             .map(Self)
             .map_err(|invalid| Problem::malformed(invalid.detail))

@@ -47,6 +47,8 @@ metrics! {
     HttpRequests = Counter "roster_http_requests_total" "Answered requests.";
     /// Labels `route`, `method`.
     HttpRequestDuration = Histogram "roster_http_request_duration_seconds" "From the head of a request to the head of its answer.";
+    /// Label `reason`.
+    TokensRefused = Counter "roster_tokens_refused_total" "Requests whose token was not accepted, by what is wrong with it.";
     /// No labels.
     HttpConnections = Gauge "roster_http_connections" "Open connections.";
     /// No labels.

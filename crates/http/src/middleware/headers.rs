@@ -16,5 +16,5 @@ pub(super) fn complete(response: &mut Response, request_id: &HeaderValue) {
         .or_insert(HeaderValue::from_static("private, no-cache"));
     headers
         .entry(header::VARY)
-        .or_insert(HeaderValue::from_static("accept"));
+        .or_insert(HeaderValue::from_static("accept, authorization"));
 }

@@ -68,6 +68,17 @@ pub(crate) fn responses(own: &[ProblemType]) -> BTreeMap<String, RefOr<Response>
         .collect()
 }
 
+/// The documented responses to callers who are not let in.
+pub(crate) fn refused_callers() -> impl Iterator<Item = (String, RefOr<Response>)> {
+    let kinds = [ProblemType::Unauthenticated, ProblemType::Forbidden];
+    kinds.into_iter().map(|kind| {
+        (
+            kind.status().as_str().to_owned(),
+            RefOr::T(response(&[kind])),
+        )
+    })
+}
+
 fn response(kinds: &[ProblemType]) -> Response {
     let content = kinds.iter().fold(
         ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))),
@@ -94,6 +105,10 @@ fn header(kind: ProblemType) -> Option<(&'static str, Header)> {
         ProblemType::PageTooDeep => (
             "Link",
             "Where a walk by cursor begins; with page-too-deep alone.",
+        ),
+        ProblemType::Unauthenticated | ProblemType::Forbidden => (
+            "WWW-Authenticate",
+            "What is missing (RFC 6750): a token, a valid one, or the scope that it names.",
         ),
         ProblemType::UnsupportedMediaType => {
             ("Accept-Patch", "The forms of a patch; for PATCH alone.")

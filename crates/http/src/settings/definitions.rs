@@ -51,6 +51,13 @@ definitions! {
     DATA_DIR: "data_dir", --"data-dir", ["ROSTER_DATA_DIR"], Some("roster-data"), Kind::Path,
         "Where the SQLite file of the embedded mode lives; made when it is not there";
 
+    AUTH_MODE: "auth.mode", --"auth", ["ROSTER_AUTH"], Some("required"), Kind::AuthMode,
+        "Whether callers need a token; `off` lets everybody do everything, and is for a loopback address alone";
+    AUTH_LOCAL_KEY: "auth.local_key", --"auth-local-key", ["ROSTER_AUTH_LOCAL_KEY"], None, Kind::FileOrNone,
+        "The file with the service's own key, made when it is not there; without it token-key.pem in the data folder, unless there are issuers";
+    AUTH_ISSUERS: "auth.issuers", --"auth-issuers", ["ROSTER_AUTH_ISSUERS"], None, Kind::Issuers,
+        "Whose tokens are accepted: tables [[auth.issuers]] of the file, or the same as JSON";
+
     DATABASE_URL: "database.url", --"database-url", ["ROSTER_DATABASE_URL", "DATABASE_URL"], None, Kind::PostgresUrl,
         "PostgreSQL; without it everything is kept in the data folder";
     DATABASE_DIRECT_URL: "database.direct_url", --"database-direct-url", ["ROSTER_DATABASE_DIRECT_URL"], None, Kind::PostgresUrl,
@@ -114,6 +121,8 @@ definitions! {
     HTTP_HEADER_TIMEOUT: "http.header_timeout", --"http-header-timeout", ["ROSTER_HTTP_HEADER_TIMEOUT"], Some("30s"),
         Kind::Duration { min: 100, max: HOUR },
         "How long a connection may wait until the head of its next request is there";
+    HTTP_ALLOWED_HOSTS: "http.allowed_hosts", --"http-allowed-hosts", ["ROSTER_HTTP_ALLOWED_HOSTS"], None, Kind::HostNames,
+        "Names that requests may call the service by; on a loopback address beside its own, elsewhere any if there are none";
     HTTP_MAX_CONNECTIONS: "http.max_connections", --"http-max-connections", ["ROSTER_HTTP_MAX_CONNECTIONS"], Some("20000"),
         Kind::Count { min: 1, max: 1_000_000 },
         "Open connections at the most; further ones wait to be accepted";

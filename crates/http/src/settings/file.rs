@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::definitions::{ALL, Definition};
+use super::kind::Kind;
 use super::sources::{AllGiven, Given};
 use super::{SettingProblem, Source, effective};
 
@@ -84,6 +85,7 @@ impl Reader<'_> {
         let text = match value {
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => number.to_string(),
+            DeValue::Array(_) if definition.kind == Kind::Issuers => json(value).to_string(),
             other => {
                 let found = format!(
                     "{source} is a {}: expected {}",
@@ -95,6 +97,21 @@ impl Reader<'_> {
             }
         };
         self.given.insert(definition.key, Given { text, source });
+    }
+}
+
+/// Tables as JSON, which is what they are from a variable.
+fn json(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::String(text) => (&**text).into(),
+        DeValue::Boolean(truth) => (*truth).into(),
+        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(members) => members
+            .iter()
+            .map(|(name, member)| (name.get_ref().to_string(), json(member.get_ref())))
+            .collect(),
+        // Numbers and dates are no part of it: whoever reads the JSON says so.
+        _ => serde_json::Value::Null,
     }
 }
 

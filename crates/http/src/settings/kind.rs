@@ -17,8 +17,16 @@ pub(super) enum Kind {
     Address,
     /// An address and a port, or `off`.
     AddressOrOff,
+    /// Whether callers are authenticated.
+    AuthMode,
     /// A folder.
     Path,
+    /// A file, or `none`.
+    FileOrNone,
+    /// Issuers of tokens.
+    Issuers,
+    /// Names of hosts.
+    HostNames,
     /// Where PostgreSQL is.
     PostgresUrl,
     /// Where Redis is.
@@ -55,6 +63,10 @@ impl fmt::Display for Kind {
         match *self {
             Self::Address => f.write_str("an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080"),
             Self::AddressOrOff => f.write_str("an IP address and a port, such as 127.0.0.1:9464, or `off`"),
+            Self::AuthMode => f.write_str("`required` or `off`"),
+            Self::FileOrNone => f.write_str("the path of a file, or `none`"),
+            Self::Issuers => f.write_str("a list of issuers with issuer, audience, jwks, algorithms and perhaps subjects"),
+            Self::HostNames => f.write_str("names of hosts without ports, separated by commas"),
             Self::Path => f.write_str("the path of a folder"),
             Self::PostgresUrl => f.write_str("postgres://USER:PASSWORD@HOST:PORT/DATABASE, or `none`"),
             Self::RedisUrl => f.write_str("redis://HOST:PORT or unix:///PATH, or `none`"),
@@ -123,7 +135,7 @@ const SIZE_UNITS: [(&str, u64); 4] = [
     ("B", 1),
 ];
 
-pub(super) fn duration(text: &str, min: u64, max: u64) -> Option<Duration> {
+pub(crate) fn duration(text: &str, min: u64, max: u64) -> Option<Duration> {
     amount(text, &TIME_UNITS)
         .filter(|millis| (min..=max).contains(millis))
         .map(Duration::from_millis)

@@ -1,13 +1,25 @@
 //! From what was given to what it means.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::access;
 use super::definitions::Definition;
 use super::effective::{Effective, EffectiveSettings};
 use super::kind::{self, Kind, NONE, OFF};
 use super::sources::{AllGiven, Given};
 use super::{LogFormat, SecretUrl, SettingProblem, Source};
+
+/// What was said of a file.
+pub(super) enum GivenFile {
+    /// Nothing.
+    Unsaid,
+    /// That it is not to be.
+    None,
+    /// Where it is.
+    At(PathBuf),
+}
 
 /// Reads one setting after the other, and goes on behind what is wrong.
 pub(super) struct Resolver {
@@ -93,6 +105,57 @@ impl Resolver {
         };
         self.required(definition, |text| kind::count(text, min, max))
             .unwrap_or(min)
+    }
+
+    /// One of some words, or nothing when it is none of them.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        definition: &'static Definition,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let read = |text: &str| {
+            let known = words.iter().find(|(word, _)| *word == text);
+            known.map(|(_, value)| *value)
+        };
+        self.required(definition, read)
+    }
+
+    /// A file that may be said not to be there.
+    pub(super) fn file(&mut self, definition: &'static Definition) -> GivenFile {
+        let read = |text: &str| match text {
+            "" => None,
+            NONE => Some(GivenFile::None),
+            path => Some(GivenFile::At(PathBuf::from(path))),
+        };
+        self.optional(definition, read).unwrap_or(GivenFile::Unsaid)
+    }
+
+    /// A list of names; empty when nobody says.
+    pub(super) fn host_names(&mut self, definition: &'static Definition) -> Vec<String> {
+        self.optional(definition, access::host_names)
+            .unwrap_or_default()
+    }
+
+    /// The text as it is and who wrote it, or nothing when nobody did.
+    pub(super) fn optional_text(
+        &mut self,
+        definition: &'static Definition,
+    ) -> Option<(String, Source)> {
+        let source = self.source(definition);
+        let text = self.optional(definition, |text| Some(text.to_owned()))?;
+        Some((text, source))
+    }
+
+    fn optional<T>(
+        &mut self,
+        definition: &'static Definition,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.given.contains_key(definition.key) {
+            return self.required(definition, read);
+        }
+        self.not_set(definition);
+        None
     }
 
     /// A number, or none when nobody says.

@@ -14,6 +14,8 @@ use super::{SettingProblem, effective};
 /// The variable that names the file.
 pub(super) const CONFIG_VARIABLE: &str = "ROSTER_CONFIG";
 const CONFIG_FLAG: &str = "config";
+/// What commands send to a running service; not a setting, because it stands in no file.
+const TOKEN_VARIABLE: &str = "ROSTER_TOKEN";
 /// Variables of the project's own tools, which mean nothing to the service.
 const TOOL_PREFIXES: [&str; 3] = ["ROSTER_TEST_", "ROSTER_POSTGRES_", "ROSTER_SQLITE_"];
 
@@ -199,7 +201,7 @@ fn refuse_unknown(variables: &BTreeMap<OsString, OsString>, problems: &mut Vec<S
     let known = || {
         ALL.iter()
             .flat_map(|definition| definition.variables.iter().copied())
-            .chain([CONFIG_VARIABLE])
+            .chain([CONFIG_VARIABLE, TOKEN_VARIABLE])
     };
     for name in variables.keys().filter_map(|name| name.to_str()) {
         let ours = name.starts_with("ROSTER_")

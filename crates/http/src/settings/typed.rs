@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use roster_app::{CachePolicy, DashboardPolicy};
 
+use super::access::{AccessSettings, access};
 use super::definitions as of;
 use super::resolver::Resolver;
 use super::{EffectiveSettings, SecretUrl};
@@ -20,6 +21,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where `/metrics` listens; `None` when it does not.
     pub metrics_listen: Option<SocketAddr>,
+    /// Who is let in.
+    pub access: AccessSettings,
     /// Where users are kept.
     pub store: StoreSettings,
     /// The caches in front of the store.
@@ -47,6 +50,8 @@ pub struct HttpSettings {
     pub max_headers: usize,
     /// How long a connection may wait until the head of its next request is there.
     pub header_timeout: Duration,
+    /// Names that requests may call the service by, beside its own on a loopback address.
+    pub allowed_hosts: Vec<String>,
     /// Open connections at the most.
     pub max_connections: usize,
     /// How long new connections are taken once the process has begun to stop.
@@ -159,10 +164,13 @@ pub enum LogFormat {
 
 pub(super) fn build(resolver: &mut Resolver) -> Settings {
     let value_ttl = resolver.duration(&of::CACHE_VALUE_TTL);
+    let http = http(resolver);
+    let data_dir = resolver.text(&of::DATA_DIR);
     let settings = Settings {
-        http: http(resolver),
         metrics_listen: resolver.address_or_off(&of::METRICS_LISTEN),
-        store: store(resolver),
+        access: access(resolver, &http, &data_dir),
+        http,
+        store: store(resolver, data_dir),
         cache: CachePolicy {
             value_ttl,
             l1_ttl: value_ttl,
@@ -181,8 +189,6 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
         },
         effective: EffectiveSettings::default(),
     };
-    loopback_only(resolver, &of::LISTEN, Some(settings.http.listen));
-    loopback_only(resolver, &of::METRICS_LISTEN, settings.metrics_listen);
     leases_outlive_loads(resolver, &settings);
     Settings {
         effective: resolver.take_effective(),
@@ -202,6 +208,7 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
         max_url: 8 * 1024,
         max_headers: 32 * 1024,
         header_timeout: resolver.duration(&of::HTTP_HEADER_TIMEOUT),
+        allowed_hosts: resolver.host_names(&of::HTTP_ALLOWED_HOSTS),
         max_connections: resolver
             .count(&of::HTTP_MAX_CONNECTIONS)
             .try_into()
@@ -211,9 +218,9 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
     }
 }
 
-fn store(resolver: &mut Resolver) -> StoreSettings {
+fn store(resolver: &mut Resolver, data_dir: String) -> StoreSettings {
     let embedded = EmbeddedSettings {
-        data_dir: resolver.text(&of::DATA_DIR).into(),
+        data_dir: data_dir.into(),
     };
     let url = resolver.url(&of::DATABASE_URL, &POSTGRES_SCHEMES);
     let direct_url = resolver.url(&of::DATABASE_DIRECT_URL, &POSTGRES_SCHEMES);
@@ -274,23 +281,5 @@ fn leases_outlive_loads(resolver: &mut Resolver, settings: &Settings) {
         "database.statement_timeout lets a statement run for {statement:?}, and cache.lease_ttl has another process \
          load the same user after {lease:?}: a slow database would be asked for it by one after the other. Set \
          cache.lease_ttl above database.statement_timeout"
-    ));
-}
-
-/// Nobody is asked who he is yet, so nobody else may be able to ask.
-fn loopback_only(
-    resolver: &mut Resolver,
-    definition: &'static of::Definition,
-    address: Option<SocketAddr>,
-) {
-    let Some(address) = address.filter(|address| !address.ip().is_loopback()) else {
-        return;
-    };
-    let source = resolver.source(definition);
-    resolver.refuse(format!(
-        "{source} is {address}, which is not a loopback address: this release cannot authenticate anybody yet, so \
-         everybody who reaches it would be let in. Listen on 127.0.0.1:{port}, and let \
-         others in through a proxy on this machine that authenticates them",
-        port = address.port()
     ));
 }

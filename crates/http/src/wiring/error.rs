@@ -54,6 +54,24 @@ pub enum StartError {
     /// The driver refuses the settings of the shared cache.
     #[error("Redis cannot be used with these settings; see ROSTER_REDIS_URL")]
     Redis(#[source] BoxError),
+    /// The service's own key cannot be used.
+    #[error(
+        "no tokens can be made or checked with the key that --auth-local-key or ROSTER_AUTH_LOCAL_KEY names, or else the data folder has"
+    )]
+    LocalKey(#[source] crate::authentication::LocalKeyError),
+    /// An issuer's keys cannot be read.
+    #[error("the tokens of the issuer {issuer} cannot be checked with {place}")]
+    IssuerKeys {
+        /// Its name.
+        issuer: String,
+        /// Where its keys are.
+        place: String,
+        /// Why not.
+        source: crate::authentication::KeyError,
+    },
+    /// The machine's certificates cannot be read.
+    #[error("no https address can be asked, because this machine's certificates cannot be read")]
+    Certificates(#[source] std::io::Error),
     /// The schema could not be changed.
     #[error("the schema could not be changed")]
     Migration(#[source] BoxError),

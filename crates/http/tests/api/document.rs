@@ -1,21 +1,23 @@
 use std::collections::BTreeSet;
 
 use roster_adapters_memory::MemoryNotifications;
+use roster_app::Scope;
 use roster_domain::ports::NotificationRepository as _;
 use roster_domain::{JsonObject, NewNotification, Timestamp};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, Call, NOBODY, Parts, api, call};
+use crate::tokens::Mint;
 
 /// The id of the notification that [`fresh`] makes.
-const NOTIFICATION: &str = "0190c2a8-0000-7000-8000-000000000001";
+pub(crate) const NOTIFICATION: &str = "0190c2a8-0000-7000-8000-000000000001";
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::to_value(roster_http::openapi::document()).unwrap()
 }
 
 /// Every operation: path, method in capitals, and what the document says of it.
-fn operations(document: &Value) -> Vec<(&str, String, &Value)> {
+pub(crate) fn operations(document: &Value) -> Vec<(&str, String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     paths
         .iter()
@@ -114,6 +116,7 @@ fn check_answer(document: &Value, operation: &Value, answer: &Answer, place: &st
         "content-location",
         "retry-after",
         "accept-patch",
+        "www-authenticate",
     ] {
         let documented = response["headers"]
             .as_object()
@@ -153,7 +156,7 @@ fn check_answer(document: &Value, operation: &Value, answer: &Answer, place: &st
 }
 
 /// The operation's request with its own example, on this user.
-fn sample(
+pub(crate) fn sample(
     document: &Value,
     path: &str,
     method: &str,
@@ -182,7 +185,7 @@ fn filled(path: &str, id: &str) -> String {
 }
 
 /// The example of a form: its own, else that of its first choice, else those of its members.
-fn example(document: &Value, schema: &Value) -> Value {
+pub(crate) fn example(document: &Value, schema: &Value) -> Value {
     let schema = resolved(document, schema);
     if let Some(example) = own_example(schema) {
         return example;
@@ -203,9 +206,40 @@ fn own_example(schema: &Value) -> Option<Value> {
     schema.get("example").or(first).cloned()
 }
 
-/// A service with one user who has one notification.
-async fn fresh() -> (Api, String) {
-    let parts = Parts::new();
+/// A service with one user who has one notification, and callers who may do everything.
+struct Fresh {
+    api: Api,
+    id: String,
+    service: String,
+    user: String,
+}
+
+impl Fresh {
+    async fn new() -> Self {
+        let parts = Parts::new();
+        let mint = Mint::of(&parts);
+        let (api, id) = fresh_with(mint.guard(parts)).await;
+        Self {
+            service: mint.token("batch", &Scope::ALL),
+            user: mint.token(&id, &[]),
+            api,
+            id,
+        }
+    }
+
+    /// Sends a call with the token of somebody who may do it.
+    async fn send(&self, path: &str, call: Call) -> Answer {
+        let token = if path.starts_with("/v1/me") {
+            &self.user
+        } else {
+            &self.service
+        };
+        self.api.send(call.token(token)).await
+    }
+}
+
+/// A service of these parts with one user who has one notification.
+pub(crate) async fn fresh_with(parts: Parts) -> (Api, String) {
     let notifications = MemoryNotifications::new(parts.store.clone());
     let api = parts.build();
     let id = api.create(1).await["id"].as_str().unwrap().to_owned();
@@ -230,6 +264,7 @@ async fn every_operation_answers_as_the_document_says() {
     let mut succeeded = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let place = format!("{method} {path}");
+        let sample = |id: &str, query: &str| sample(&document, path, &method, operation, id, query);
         for (id, query) in [
             ("", ""),
             (NOBODY, ""),
@@ -241,17 +276,24 @@ async fn every_operation_answers_as_the_document_says() {
             ("", "?page=999999"),
             ("", "?min_version=99"),
         ] {
-            let (api, stored) = fresh().await;
-            let id = if id.is_empty() { &stored } else { id };
-            let answer = api
-                .send(sample(&document, path, &method, operation, id, query))
-                .await;
+            let fresh = Fresh::new().await;
+            let id = if id.is_empty() { &fresh.id } else { id };
+            let answer = fresh.send(path, sample(id, query)).await;
             check_answer(&document, operation, &answer, &place);
             if answer.status.is_success() {
                 succeeded.insert(place.clone());
             }
         }
-        let (api, id) = fresh().await;
+        let fresh = Fresh::new().await;
+        let id = &fresh.id;
+        for token in [None, Some(&fresh.user)] {
+            let call = sample(NOBODY, "");
+            let call = match token {
+                Some(token) => call.token(token),
+                None => call,
+            };
+            check_answer(&document, operation, &fresh.api.send(call).await, &place);
+        }
         for (name, value) in [
             ("accept", "image/png"),
             ("if-none-match", "*"),
@@ -259,8 +301,8 @@ async fn every_operation_answers_as_the_document_says() {
             ("if-match", "x"),
             ("cache-control", "no-cache"),
         ] {
-            let call = sample(&document, path, &method, operation, &id, "").header(name, value);
-            check_answer(&document, operation, &api.send(call).await, &place);
+            let answer = fresh.send(path, sample(id, "").header(name, value)).await;
+            check_answer(&document, operation, &answer, &place);
         }
         for (content_type, body) in [
             ("text/plain", "x"),
@@ -269,31 +311,19 @@ async fn every_operation_answers_as_the_document_says() {
             ("application/json", "[]"),
             ("application/json", &" ".repeat(70_000)),
         ] {
-            let path = filled(path, &id);
-            check_answer(
-                &document,
-                operation,
-                &api.send(call(&method, &path).body(content_type, body))
-                    .await,
-                &place,
-            );
+            let call = call(&method, &filled(path, id)).body(content_type, body);
+            check_answer(&document, operation, &fresh.send(path, call).await, &place);
         }
-        api.send(call("DELETE", &format!("/v1/users/{id}"))).await;
-        let answer = api
-            .send(sample(&document, path, &method, operation, &id, ""))
-            .await;
+        let delete = call("DELETE", &format!("/v1/users/{id}"));
+        fresh.send("", delete).await;
+        let answer = fresh.send(path, sample(id, "")).await;
         check_answer(&document, operation, &answer, &place);
         if answer.status.is_success() {
             succeeded.insert(place.clone());
         }
-        api.database.set(false);
-        check_answer(
-            &document,
-            operation,
-            &api.send(sample(&document, path, &method, operation, &id, ""))
-                .await,
-            &place,
-        );
+        fresh.api.database.set(false);
+        let answer = fresh.send(path, sample(id, "")).await;
+        check_answer(&document, operation, &answer, &place);
     }
     let all: BTreeSet<_> = operations(&document)
         .into_iter()
@@ -365,7 +395,7 @@ fn every_operation_is_described() {
 #[tokio::test]
 async fn every_documented_parameter_is_known() {
     let document = document();
-    let (api, id) = fresh().await;
+    let fresh = Fresh::new().await;
     for (path, method, operation) in operations(&document) {
         for parameter in operation["parameters"]
             .as_array()
@@ -389,25 +419,17 @@ async fn every_documented_parameter_is_known() {
                 .collect();
             for value in values {
                 let query = format!("?{name}={value}");
-                let answer = api
-                    .send(sample(&document, path, &method, operation, &id, &query))
-                    .await;
+                let call = sample(&document, path, &method, operation, &fresh.id, &query);
+                let answer = fresh.send(path, call).await;
                 assert!(
                     !matches!(answer.status.as_u16(), 400),
                     "{method} {path}{query}: {}",
                     answer.text()
                 );
             }
-            let answer = api
-                .send(sample(
-                    &document,
-                    path,
-                    &method,
-                    operation,
-                    &id,
-                    &format!("?{name}=%01"),
-                ))
-                .await;
+            let query = format!("?{name}=%01");
+            let call = sample(&document, path, &method, operation, &fresh.id, &query);
+            let answer = fresh.send(path, call).await;
             assert_eq!(answer.status, 400, "{method} {path} {name}");
             assert!(
                 !answer.text().contains("There is no query parameter"),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
+mod tokens;
 
 mod users;
 
@@ -14,6 +15,7 @@ mod feeds;
 
 mod caches;
 mod service;
+
 
 mod failures;
 mod refusals;

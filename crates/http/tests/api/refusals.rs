@@ -168,7 +168,7 @@ async fn a_path_is_there_as_it_is_written_or_not_at_all() {
         "/openapi.json/",
         "/docs/",
         "/metrics",
-        "/v1/me",
+        "/v1/me/",
         "/v1%2Fusers",
         "/v1/users%2F",
         "/%ff",
@@ -436,7 +436,11 @@ async fn every_answer_has_an_id_and_the_headers_that_keep_it_safe() {
             Some(expected),
             "{method} {path}"
         );
-        assert_eq!(answer.header("vary"), Some("accept"), "{method} {path}");
+        assert_eq!(
+            answer.header("vary"),
+            Some("accept, authorization"),
+            "{method} {path}"
+        );
         assert_eq!(
             answer.headers.get_all("x-request-id").iter().count(),
             1,

@@ -21,6 +21,7 @@ use roster_app::{
 use roster_domain::ports::{
     ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
 };
+use roster_http::authentication::Authentication;
 use roster_http::metrics::Metrics;
 use roster_http::router::router;
 use roster_http::services::{Dependency, Draining, Services};
@@ -36,6 +37,9 @@ pub(crate) struct Parts {
     pub(crate) stats: Arc<dyn StatsRepository>,
     pub(crate) caches: Caches,
     pub(crate) settings: HttpSettings,
+    pub(crate) authentication: Authentication,
+    /// With what [`Api::create`] makes users, where a token is needed.
+    pub(crate) operator: Option<String>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: MemoryStore,
 }
@@ -50,6 +54,8 @@ impl Parts {
             stats: Arc::new(MemoryStats::new(store.clone())),
             caches: Caches::Embedded,
             settings: HttpSettings::default(),
+            authentication: Authentication::off(),
+            operator: None,
             clock,
             store,
         }
@@ -104,6 +110,7 @@ impl Parts {
             ),
             activity: ActivityService::new(Arc::clone(&self.activities), runtime.clone()),
             stats: StatsService::new(self.stats),
+            authentication: self.authentication,
             dependencies: vec![
                 Dependency {
                     name: "database",
@@ -123,6 +130,7 @@ impl Parts {
         let router = router(Arc::new(services), &self.settings);
         Api {
             router,
+            operator: self.operator,
             users: kept,
             clock: self.clock,
             database,
@@ -136,6 +144,7 @@ impl Parts {
 /// A running service.
 pub(crate) struct Api {
     router: Router,
+    operator: Option<String>,
     pub(crate) users: Arc<UserService>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) database: Arc<MemoryReadiness>,
@@ -218,7 +227,12 @@ impl Api {
     /// A stored user's body.
     pub(crate) async fn create(&self, number: u32) -> Value {
         let body = json!({ "email": format!("user{number}@example.com"), "name": format!("User {number}") });
-        let answer = self.send(post("/v1/users", &body)).await;
+        let call = post("/v1/users", &body);
+        let call = match &self.operator {
+            Some(token) => call.token(token),
+            None => call,
+        };
+        let answer = self.send(call).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         answer.json()
     }

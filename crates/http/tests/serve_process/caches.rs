@@ -25,7 +25,7 @@ impl<'a> Service<'a> {
         let service = Self {
             folder,
             address: server.address.clone(),
-            client: reqwest::Client::new(),
+            client: server.client(),
         };
         (service, server)
     }

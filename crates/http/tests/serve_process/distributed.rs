@@ -49,7 +49,10 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
         .unwrap();
     assert_eq!(ready["status"], "ready");
     assert_eq!(
-        reqwest::get(server.url("/v1/users"))
+        server
+            .client()
+            .get(server.url("/v1/users"))
+            .send()
             .await
             .unwrap()
             .status(),

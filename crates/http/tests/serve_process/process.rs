@@ -1,7 +1,7 @@
 //! Starts the binary, reads what it says, and ends it.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -45,20 +45,18 @@ pub(crate) struct Server {
     lines: Receiver<String>,
     pub(crate) address: String,
     pub(crate) metrics: Option<String>,
+    folder: PathBuf,
+    args: Vec<String>,
 }
 
 impl Server {
     /// Starts it on free ports, and waits until it says that it is ready.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        let listen = ["--listen", "127.0.0.1:0"];
+        let own = args.contains(&listen[0]);
         let mut child = roster(folder)
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--metrics-listen",
-                "127.0.0.1:0",
-                "--log-format",
-                "json",
-            ])
+            .args(if own { &[] } else { listen.as_slice() })
+            .args(["--metrics-listen", "127.0.0.1:0", "--log-format", "json"])
             .args(args)
             .stderr(Stdio::piped())
             .spawn()
@@ -69,6 +67,8 @@ impl Server {
             lines,
             address: String::new(),
             metrics: None,
+            folder: folder.to_owned(),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         };
         let mut said = Vec::new();
         while server.address.is_empty() {
@@ -87,6 +87,34 @@ impl Server {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// A token that it accepts, as `roster token` prints it.
+    pub(crate) fn token(&self, subject: &str, scopes: &str) -> String {
+        let output = roster(&self.folder)
+            .args(["token", "--sub", subject, "--scope", scopes])
+            .args(&self.args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let printed = stdout(&output);
+        printed.lines().last().unwrap().to_owned()
+    }
+
+    /// A client that may do everything.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        let everything = "users:read users:write users:admin feeds:write ops";
+        Self::client_with(&self.token("test", everything))
+    }
+
+    /// A client with this token.
+    pub(crate) fn client_with(token: &str) -> reqwest::Client {
+        let token = format!("Bearer {token}").parse().unwrap();
+        let headers = [(reqwest::header::AUTHORIZATION, token)];
+        reqwest::Client::builder()
+            .default_headers(headers.into_iter().collect())
+            .build()
+            .unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {

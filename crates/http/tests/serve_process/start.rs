@@ -10,7 +10,7 @@ async fn nothing_set_serves_from_a_folder_that_it_makes() {
     let server = Server::start(folder.path(), &[]);
     let answer = reqwest::get(server.url("/readyz")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
-    let client = reqwest::Client::new();
+    let client = server.client();
     let user = serde_json::json!({ "email": "ada@example.org", "name": "Ada" });
     let created = client
         .post(server.url("/v1/users"))
@@ -36,7 +36,8 @@ async fn nothing_set_serves_from_a_folder_that_it_makes() {
     );
 
     let server = Server::start(folder.path(), &[]);
-    let found = reqwest::get(server.url(&location)).await.unwrap();
+    let request = server.client().get(server.url(&location));
+    let found = request.send().await.unwrap();
     assert_eq!(
         found.status(),
         StatusCode::OK,
@@ -145,7 +146,7 @@ fn a_port_that_is_taken_is_named_with_its_setting() {
 #[test]
 fn a_setting_that_cannot_be_used_ends_with_2_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(folder.path(), &["--listen", "0.0.0.0:0"]);
+    let output = run(folder.path(), &["--listen", "0.0.0.0:0", "--auth", "off"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("not a loopback address"));
     assert!(!folder.path().join("roster-data").exists());
@@ -155,7 +156,8 @@ fn a_setting_that_cannot_be_used_ends_with_2_before_anything_is_made() {
 async fn metrics_have_a_listener_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
-    reqwest::get(server.url("/v1/users")).await.unwrap();
+    let client = server.client();
+    client.get(server.url("/v1/users")).send().await.unwrap();
     let metrics = server.metrics.clone().unwrap();
     let text = reqwest::get(format!("http://{metrics}/metrics"))
         .await

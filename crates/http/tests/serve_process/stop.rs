@@ -20,7 +20,10 @@ async fn sigterm_under_load_drops_no_request() {
     for round in 0..ROUNDS {
         let server = Server::start(folder.path(), &["--http-drain-grace", "100ms"]);
         let address: SocketAddr = server.address.parse().unwrap();
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load {
+            token: server.token("test", "users:read"),
+            ..Load::default()
+        });
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| tokio::spawn(client(address, number, Arc::clone(&load))))
             .collect();
@@ -51,6 +54,7 @@ async fn sigterm_under_load_drops_no_request() {
 
 #[derive(Default)]
 struct Load {
+    token: String,
     answered: AtomicUsize,
     told: AtomicBool,
 }
@@ -72,7 +76,7 @@ async fn client(address: SocketAddr, number: usize, load: Arc<Load>) -> io::Resu
             return Ok(());
         };
         loop {
-            let closes = request(&mut stream, number, one_each).await?;
+            let closes = request(&mut stream, &load.token, number, one_each).await?;
             load.answered.fetch_add(1, Ordering::Relaxed);
             if closes && !one_each {
                 load.told.store(true, Ordering::Relaxed);
@@ -85,14 +89,21 @@ async fn client(address: SocketAddr, number: usize, load: Arc<Load>) -> io::Resu
 }
 
 /// Answers whether the answer said that the connection closes.
-async fn request(stream: &mut TcpStream, number: usize, last: bool) -> io::Result<bool> {
+async fn request(
+    stream: &mut TcpStream,
+    token: &str,
+    number: usize,
+    last: bool,
+) -> io::Result<bool> {
     let connection = if last { "close" } else { "keep-alive" };
     let path = if number.is_multiple_of(2) {
         "/v1/users?limit=5"
     } else {
         "/livez"
     };
-    let head = format!("GET {path} HTTP/1.1\r\nhost: roster\r\nconnection: {connection}\r\n\r\n");
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: {connection}\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await?;
     let mut answer = Vec::new();
     let head_end = loop {
