@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod forge;
 mod support;
 mod tokens;
 
@@ -16,6 +17,12 @@ mod feeds;
 mod caches;
 mod service;
 
+mod access;
+mod enumeration;
+mod forged;
+mod mass_assignment;
+mod shared_proxy;
+mod standing;
 
 mod failures;
 mod refusals;

@@ -7,11 +7,13 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod access;
 mod caches;
 mod commands;
 mod distributed;
 mod metrics;
 mod process;
+mod revocation;
 mod server;
 mod start;
 mod stop;

@@ -1,0 +1,173 @@
+//! A caller without rights learns nothing of what is there: not from what is answered, and not
+//! from how long it takes.
+
+use std::time::Duration;
+
+use roster_app::Scope;
+use roster_domain::ports::Clock as _;
+use roster_http::system::SystemClock;
+use serde_json::{Value, json};
+
+use crate::document::{NOTIFICATION, document, fresh_with, operations, sample};
+use crate::support::{Answer, Api, NOBODY, Parts, call, get};
+use crate::tokens::Mint;
+
+struct World {
+    api: Api,
+    mint: Mint,
+    id: String,
+    /// Who may do nothing here: a user that is neither.
+    stranger: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let parts = Parts::new();
+        let mint = Mint::of(&parts);
+        let (api, id) = fresh_with(mint.guard(parts)).await;
+        let stranger = api.create(2).await["id"].as_str().unwrap().to_owned();
+        Self {
+            stranger: mint.token(&stranger, &[]),
+            api,
+            mint,
+            id,
+        }
+    }
+}
+
+/// What a client sees, without what differs between any two requests.
+fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
+    let mut body: Value = serde_json::from_slice(&answer.body).unwrap_or(json!(answer.text()));
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+        members.remove("instance");
+    }
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "x-request-id")
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (answer.status.as_u16(), headers.collect(), body)
+}
+
+#[tokio::test]
+async fn answers_without_rights_are_the_same_whether_the_row_is_there_or_not() {
+    let document = document();
+    let mut compared = 0;
+    for (path, method, operation) in operations(&document) {
+        if !path.contains("{id}") {
+            continue;
+        }
+        let world = World::new().await;
+        // Deleted is a third state.
+        let gone = world.api.create(3).await["id"].as_str().unwrap().to_owned();
+        let admin = world.mint.token("batch", &[Scope::UsersAdmin]);
+        let delete = call("DELETE", &format!("/v1/users/{gone}")).token(&admin);
+        assert_eq!(world.api.send(delete).await.status, 200);
+        for header in [
+            None,
+            Some(("if-match", "\"v9\"")),
+            Some(("if-none-match", "*")),
+        ] {
+            for token in [Some(&world.stranger), None] {
+                let mut answers = Vec::new();
+                for id in [&*world.id, NOBODY, &*gone] {
+                    let mut call = sample(&document, path, &method, operation, id, "");
+                    if let Some(token) = token {
+                        call = call.token(token);
+                    }
+                    if let Some((name, value)) = header {
+                        call = call.header(name, value);
+                    }
+                    answers.push(seen(&world.api.send(call).await));
+                }
+                assert!([401, 403].contains(&answers[0].0), "{method} {path}");
+                assert!(
+                    answers.iter().all(|answer| *answer == answers[0]),
+                    "{method} {path} {header:?}: {answers:#?}"
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 80, "{compared}");
+    // The same for a notification that is there and one that is not.
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for notification in [NOTIFICATION, NOBODY] {
+        let path = format!("/v1/users/{}/notifications/{notification}", world.id);
+        let call = call("PATCH", &path).json(&json!({ "read": true }));
+        answers.push(seen(&world.api.send(call.token(&world.stranger)).await));
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+/// How far two samples lie apart, in standard deviations of the rank sum (Mann and Whitney):
+/// 0 when they are of one distribution, and not moved by a few outliers of a busy machine.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "some thousand samples have far fewer than 52 bits"
+)]
+fn distance(one: &[Duration], other: &[Duration]) -> f64 {
+    let mut all: Vec<(Duration, bool)> = one
+        .iter()
+        .map(|took| (*took, true))
+        .chain(other.iter().map(|took| (*took, false)))
+        .collect();
+    all.sort_unstable();
+    let mut sum = 0.0;
+    let mut at = 0;
+    while at < all.len() {
+        // Ties share the middle of their ranks.
+        let ties = all[at..].iter().take_while(|(took, _)| *took == all[at].0);
+        let count = ties.count();
+        let rank = f64::midpoint(at as f64 + 1.0, (at + count) as f64);
+        let ours = all[at..at + count].iter().filter(|(_, is_one)| *is_one);
+        sum += rank * ours.count() as f64;
+        at += count;
+    }
+    let (n, m) = (one.len() as f64, other.len() as f64);
+    let mean = n * (n + m + 1.0) / 2.0;
+    let deviation = (n * m * (n + m + 1.0) / 12.0).sqrt();
+    (sum - mean) / deviation
+}
+
+/// Times reads of two users in turn, each sample with an own order of the two.
+async fn times(api: &Api, token: &str, ids: [&str; 2]) -> [Vec<Duration>; 2] {
+    const SAMPLES: usize = 2_000;
+    let clock = SystemClock::new();
+    let mut taken = [Vec::new(), Vec::new()];
+    for round in 0..SAMPLES + 200 {
+        for turn in [round % 2, 1 - round % 2] {
+            let call = get(&format!("/v1/users/{}?consistency=strong", ids[turn])).token(token);
+            let began = clock.monotonic();
+            let answer = api.send(call).await;
+            let took = clock.monotonic().saturating_sub(began);
+            assert_ne!(answer.status, 401);
+            // The first ones warm up.
+            if round >= 200 {
+                taken[turn].push(took);
+            }
+        }
+    }
+    taken
+}
+
+#[tokio::test]
+async fn the_time_of_a_refusal_does_not_tell_whether_the_row_is_there() {
+    /// By chance one run in some hundred thousand.
+    const NOTICEABLE: f64 = 4.5;
+    let world = World::new().await;
+    let ids = [&*world.id, NOBODY];
+    let [there, absent] = times(&world.api, &world.stranger, ids).await;
+    let refused = distance(&there, &absent).abs();
+    // With rights the two differ, and the same measurement sees it.
+    let admin = world.mint.token("batch", &[Scope::UsersAdmin]);
+    let [there, absent] = times(&world.api, &admin, ids).await;
+    let answered = distance(&there, &absent).abs();
+    assert!(
+        answered > 2.0 * NOTICEABLE,
+        "the measurement sees no difference where there is one: {answered}"
+    );
+    assert!(refused < NOTICEABLE, "{refused} (with rights {answered})");
+}

@@ -1,0 +1,275 @@
+//! Tokens, keys and names, against the binary.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HOST};
+use serde_json::{Value, json};
+
+use super::process::{Server, roster, run, stderr, stdout};
+
+async fn status(client: &reqwest::Client, url: String) -> StatusCode {
+    client.get(url).send().await.unwrap().status()
+}
+
+#[tokio::test]
+async fn a_token_of_the_command_opens_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let users = server.url("/v1/users");
+    let anonymous = reqwest::Client::new();
+    assert_eq!(status(&anonymous, users.clone()).await, 401);
+    let reader = Server::client_with(&server.token("reader", "users:read"));
+    assert_eq!(status(&reader, users.clone()).await, 200);
+    let ops = Server::client_with(&server.token("ops", "ops"));
+    assert_eq!(status(&ops, users).await, 403);
+    assert_eq!(status(&ops, server.url("/v1/admin/cache")).await, 200);
+
+    let new = json!({ "email": "ada@example.org", "name": "Ada" });
+    let created = server.client().post(server.url("/v1/users")).json(&new);
+    let created: Value = created.send().await.unwrap().json().await.unwrap();
+    let id = created["id"].as_str().unwrap();
+    let ada = Server::client_with(&server.token(id, ""));
+    let me = ada.get(server.url("/v1/me")).send().await.unwrap();
+    assert_eq!(me.status(), 200);
+    let path = format!("/v1/users/{id}");
+    assert_eq!(me.headers()["content-location"], path.as_str());
+
+    let patch = server
+        .client()
+        .patch(server.url(&path))
+        .json(&json!({ "is_active": false }));
+    assert_eq!(patch.send().await.unwrap().status(), 200);
+    assert_eq!(status(&ada, server.url("/v1/me")).await, 401);
+}
+
+#[test]
+fn the_command_prints_a_token_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [
+        "token",
+        "--sub",
+        "a",
+        "--scope",
+        "users:read ops",
+        "--scope",
+        "feeds:write",
+    ];
+    let output = run(folder.path(), &[args.as_slice(), &["--ttl", "5m"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let printed = stdout(&output);
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    assert_eq!(printed.trim_end().split('.').count(), 3, "{printed}");
+    let key = folder.path().join("roster-data").join("token-key.pem");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    for (wrong, named) in [
+        (
+            ["token", "--sub", "a", "--scope", "users"].as_slice(),
+            "users:read",
+        ),
+        (&["token", "--sub", ""], "--sub"),
+    ] {
+        let output = run(folder.path(), wrong);
+        assert_eq!(output.status.code(), Some(1), "{wrong:?}");
+        assert!(stderr(&output).contains(named), "{}", stderr(&output));
+    }
+    for wrong in [
+        ["token"].as_slice(),
+        &["token", "--sub", "a", "--ttl", "9999d"],
+    ] {
+        assert_eq!(
+            run(folder.path(), wrong).status.code(),
+            Some(2),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_others_may_read_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["token", "--sub", "a"]);
+    let key = folder.path().join("roster-data").join("token-key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    for args in [
+        ["serve", "--listen", "127.0.0.1:0"].as_slice(),
+        &["token", "--sub", "a"],
+    ] {
+        let output = run(folder.path(), args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let message = stderr(&output);
+        assert!(
+            message.contains("644") && message.contains("chmod 600"),
+            "{message}"
+        );
+        assert!(message.contains("token-key.pem"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn authentication_is_off_on_loopback_alone_and_only_when_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--listen", "0.0.0.0:0", "--auth", "off"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(
+        message.contains("--auth") && message.contains("loopback"),
+        "{message}"
+    );
+    let server = Server::start(folder.path(), &["--auth", "off"]);
+    let anybody = reqwest::Client::new();
+    assert_eq!(status(&anybody, server.url("/v1/users")).await, 200);
+    assert!(!folder.path().join("roster-data/token-key.pem").exists());
+}
+
+#[tokio::test]
+async fn another_address_is_served_when_callers_need_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    // Every address of this machine, of which the test asks the loopback one.
+    let server = Server::start(folder.path(), &["--listen", "0.0.0.0:0"]);
+    let port = server.address.rsplit_once(':').unwrap().1;
+    let users = format!("http://127.0.0.1:{port}/v1/users");
+    assert_eq!(status(&reqwest::Client::new(), users.clone()).await, 401);
+    let reader = Server::client_with(&server.token("reader", "users:read"));
+    assert_eq!(status(&reader, users).await, 200);
+}
+
+#[tokio::test]
+async fn a_page_from_elsewhere_does_not_reach_it_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--http-allowed-hosts", "roster.internal"]);
+    let client = server.client();
+    for (host, expected) in [
+        ("localhost", 200),
+        ("roster.internal:8080", 200),
+        ("evil.example", 400),
+        ("127.0.0.1.evil.example", 400),
+    ] {
+        for path in ["/v1/users", "/readyz"] {
+            let request = client.get(server.url(path)).header(HOST, host);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), expected, "{host} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn commands_find_the_key_or_take_a_token() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(folder.path(), &[]);
+    let args = ["cache", "status", "--listen", &*server.address];
+    let output = run(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run(elsewhere.path(), &args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("ROSTER_TOKEN"),
+        "{}",
+        stderr(&output)
+    );
+    let token = server.token("operator", "ops");
+    let output = run(
+        elsewhere.path(),
+        &[args.as_slice(), &["--token", &*token]].concat(),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let mut command = roster(elsewhere.path());
+    let output = command
+        .args(args)
+        .env("ROSTER_TOKEN", &token)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let reader = server.token("reader", "users:read");
+    let output = run(
+        elsewhere.path(),
+        &[args.as_slice(), &["--token", &*reader]].concat(),
+    );
+    assert!(stderr(&output).contains("scope ops"), "{}", stderr(&output));
+    // What is no setting does not stop a server.
+    assert!(!elsewhere.path().join("roster-data").exists());
+}
+
+#[tokio::test]
+async fn issuers_of_the_file_are_the_ones_that_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = concat!(
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","#,
+        r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+    );
+    fs::write(folder.path().join("jwks.json"), keys).unwrap();
+    let file = "[[auth.issuers]]\nissuer = 'https://id.example'\naudience = ['roster', 'other']\n\
+                jwks = 'jwks.json'\nalgorithms = ['EdDSA']\nsubjects = 'services'\n";
+    fs::write(folder.path().join("roster.toml"), file).unwrap();
+    let server = Server::start(folder.path(), &["--config", "roster.toml"]);
+    let own = run(folder.path(), &["token", "--sub", "a"]);
+    let client = reqwest::Client::new();
+    let request = client.get(server.url("/v1/users"));
+    let request = request.header(AUTHORIZATION, format!("Bearer {}", stdout(&own).trim_end()));
+    assert_eq!(
+        request.send().await.unwrap().status(),
+        401,
+        "the own key is off"
+    );
+    let refused = run(
+        folder.path(),
+        &["token", "--sub", "a", "--config", "roster.toml"],
+    );
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("auth.issuers"),
+        "{}",
+        stderr(&refused)
+    );
+    drop(server);
+    fs::write(folder.path().join("jwks.json"), "{}").unwrap();
+    let refused = run(
+        folder.path(),
+        &[
+            "serve",
+            "--config",
+            "roster.toml",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+    );
+    assert_eq!(refused.status.code(), Some(1));
+    let message = stderr(&refused);
+    assert!(
+        message.contains("https://id.example") && message.contains("jwks.json"),
+        "{message}"
+    );
+}
+
+#[test]
+fn no_line_of_a_log_has_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--log", "trace"]);
+    let token = server.token("reader", "users:read");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client = Server::client_with(&token);
+        assert_eq!(status(&client, server.url("/v1/users")).await, 200);
+        let forged = Server::client_with(&format!("{token}x"));
+        assert_eq!(status(&forged, server.url("/v1/users")).await, 401);
+    });
+    let (_, said) = server.stop();
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(said.iter().all(|line| !line.contains(signature)));
+    assert!(said.len() > 1, "it did log");
+}
+
+/// The variable of a token is no setting of the server's.
+#[test]
+fn a_server_starts_where_a_token_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = roster(folder.path());
+    command
+        .args(["config"])
+        .env("ROSTER_TOKEN", "x")
+        .stderr(Stdio::piped());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
