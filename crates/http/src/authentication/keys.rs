@@ -50,7 +50,7 @@ impl Keys {
     const PATIENCE: Duration = Duration::from_millis(1_500);
 
     /// The keys of a source. A file is read at once, and must be there; an address is read by
-    /// [`Keys::keep_fresh`], and tokens are answered with 503 until then.
+    /// [`Issuers::keep_keys_fresh`](super::Issuers::keep_keys_fresh), and tokens are answered with 503 until then.
     pub fn open(source: KeySource, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
         let keys = Self {
             source,
