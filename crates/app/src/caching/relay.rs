@@ -76,8 +76,10 @@ impl Relay {
                 holder: self.holder,
                 hold_for: Self::CLAIM,
             };
-            // Whoever rang waits for this process: the holder of the claim may be cut off.
-            let outcome = self.round((!rung).then_some(claim)).await;
+            // Whoever rang waits for this process: the holder of the claim may be cut off. And
+            // a relay that fails must not keep out those who might not.
+            let claim = (!rung && !failing).then_some(claim);
+            let outcome = self.round(claim).await;
             failing = self.tell(outcome, failing);
             if failing {
                 self.runtime.clock.sleep(Self::PAUSE).await;

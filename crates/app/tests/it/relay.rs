@@ -36,10 +36,11 @@ struct Node {
     events: Arc<Events>,
 }
 
-/// A relay that can lose its way to the cache.
+/// A relay that can lose its way to the cache, or only what it is answered.
 struct Cuttable {
     inner: MemoryCacheRelay,
     cut: AtomicBool,
+    deaf: AtomicBool,
 }
 
 impl Cuttable {
@@ -59,7 +60,11 @@ impl CacheRelay for Cuttable {
         claim: Option<RelayClaim>,
     ) -> Result<Option<Box<dyn RelayRound>>, CacheError> {
         self.way()?;
-        self.inner.begin_round(database, claim).await
+        let begun = self.inner.begin_round(database, claim).await;
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(CacheError::TimedOut);
+        }
+        begun
     }
 
     async fn probe(&self, database: u128) -> Result<Stamped<Probe>, CacheError> {
@@ -83,6 +88,15 @@ impl Fleet {
         }
     }
 
+    /// The process whose relay has made most rounds, and the other one.
+    fn holder_and_next(&self) -> (&Node, &Node) {
+        if self.near.rounds() > self.far.rounds() {
+            (&self.near, &self.far)
+        } else {
+            (&self.far, &self.near)
+        }
+    }
+
     /// Commits a change and dies before it invalidates anything.
     async fn commit_and_die(&self, number: u128, name: &str) {
         let patch = renamed(name).profile;
@@ -93,10 +107,17 @@ impl Fleet {
 }
 
 impl Node {
+    /// How many rounds its relay has made.
+    fn rounds(&self) -> usize {
+        self.events
+            .count(|event| matches!(event, CacheEvent::Relayed { .. }))
+    }
+
     fn new(store: &MemoryStore, cache: &Arc<MemoryUserCache>, runtime: &Runtime) -> Self {
         let relay = Arc::new(Cuttable {
             inner: MemoryCacheRelay::new(cache),
             cut: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         });
         let caches = Caches::Shared(SharedCache {
             cache: Arc::clone(cache) as _,
@@ -326,19 +347,23 @@ async fn one_relay_works_at_a_time_and_the_next_takes_over() {
     let fleet = Fleet::new();
     fleet.near.service.create(draft(1)).await.unwrap();
     pass(SECOND * 10).await;
-    let rounds = |node: &Node| {
-        node.events
-            .count(|event| matches!(event, CacheEvent::Relayed { .. }))
-    };
-    let (near, far) = (rounds(&fleet.near), rounds(&fleet.far));
+    let (near, far) = (fleet.near.rounds(), fleet.far.rounds());
     assert!(near.min(far) <= 3 && near.max(far) >= 80, "{near} {far}");
-    let (holder, next) = if near > far {
-        (&fleet.near, &fleet.far)
-    } else {
-        (&fleet.far, &fleet.near)
-    };
+    let (holder, next) = fleet.holder_and_next();
     holder.relay.cut.store(true, Ordering::SeqCst);
-    let before = rounds(next);
+    let before = next.rounds();
     pass(Duration::from_millis(500)).await;
-    assert!(rounds(next) > before);
+    assert!(next.rounds() > before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_is_let_in_and_fails_keeps_nobody_out() {
+    let fleet = Fleet::new();
+    fleet.near.service.create(draft(1)).await.unwrap();
+    pass(SECOND * 10).await;
+    let (holder, next) = fleet.holder_and_next();
+    holder.relay.deaf.store(true, Ordering::SeqCst);
+    let before = next.rounds();
+    pass(SECOND).await;
+    assert!(next.rounds() >= before + 5, "{}", next.rounds() - before);
 }
