@@ -111,10 +111,14 @@ async fn f05_flush_a_full_redis_and_lost_scripts_cost_no_error_and_few_queries()
         return;
     };
     cluster.warm(&[0, 1]).await;
+    let addresses = cluster.nodes.iter().map(Node::address);
+    let mut load = Load::new(cluster.users.clone(), addresses);
+    load.strong = 0.0;
+    let mut load = Arc::new(load);
     let mut history = History::default();
     for stage in STAGES {
         cluster.database.count_anew().await;
-        let seen = under_load(&cluster, stage.writes, async || {
+        let seen = under_load(&mut load, stage.writes, async || {
             for _ in 0..3 {
                 for command in stage.commands {
                     redis_command(cluster.redis.primary(), command)
@@ -151,7 +155,7 @@ async fn f05_flush_a_full_redis_and_lost_scripts_cost_no_error_and_few_queries()
         "CONFIG SET maxmemory-policy noeviction",
         "CONFIG SET maxmemory 1000000",
     ];
-    let seen = under_load(&cluster, 0.1, async || {
+    let seen = under_load(&mut load, 0.1, async || {
         for command in refuse {
             redis_command(cluster.redis.primary(), command)
                 .await
@@ -182,16 +186,13 @@ async fn f05_flush_a_full_redis_and_lost_scripts_cost_no_error_and_few_queries()
     cluster.assert_kept(&history).await;
 }
 
-/// Reads and writes through both processes while something breaks.
-async fn under_load(cluster: &Cluster, writes: f64, breaking: impl AsyncFnOnce()) -> History {
-    let mut load = Load::new(
-        cluster.users.clone(),
-        cluster.nodes.iter().map(Node::address),
-    );
-    (load.writes, load.strong) = (writes, 0.0);
-    let (load, stop) = (Arc::new(load), Stop::after(u64::MAX));
+/// Reads and writes through both processes while something breaks. One load for all stages: no
+/// value may be written twice, because a patch that changes nothing keeps the version.
+async fn under_load(load: &mut Arc<Load>, writes: f64, breaking: impl AsyncFnOnce()) -> History {
+    Arc::get_mut(load).unwrap().writes = writes;
+    let stop = Stop::after(u64::MAX);
     let running = tokio::spawn({
-        let stop = Arc::clone(&stop);
+        let (load, stop) = (Arc::clone(load), Arc::clone(&stop));
         async move { load.run(&stop).await }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -201,7 +202,7 @@ async fn under_load(cluster: &Cluster, writes: f64, breaking: impl AsyncFnOnce()
     renumbered(running.await.unwrap().unwrap())
 }
 
-/// Gives Redis no more memory than it has now, and stores a megabyte of other things.
+/// Gives Redis no more memory than it has now, and a little, and stores twice that of other things.
 async fn fill_up(cluster: &Cluster) {
     let server = cluster.redis.primary();
     let redis::Value::BulkString(info) = redis_command(server, "INFO memory").await.unwrap() else {
@@ -211,11 +212,11 @@ async fn fill_up(cluster: &Cluster) {
     let used = lines
         .find_map(|line| line.strip_prefix("used_memory:"))
         .unwrap();
-    let limit = used.trim().parse::<u64>().unwrap() + 262_144;
+    let limit = used.trim().parse::<u64>().unwrap() + 2_097_152;
     redis_command(server, &format!("CONFIG SET maxmemory {limit}"))
         .await
         .unwrap();
-    for number in 0..64 {
+    for number in 0..256 {
         let (key, filler) = (format!("filler:{number}"), [b'x'; 16_384]);
         // It may not get room in time, which is part of being full.
         let _ = redis_addr(server.addr(), &[b"SET", key.as_bytes(), &filler]).await;

@@ -53,7 +53,7 @@ impl Broken {
             // In each direction.
             Self::Slow => redis.proxy(0).set(Fault::Delay(Duration::from_millis(100))),
             Self::Reset => redis.proxy(0).set(Fault::Cut),
-            Self::Sliced => redis.proxy(0).set(Fault::Slice(3)),
+            Self::Sliced => redis.proxy(0).set(Fault::Slice(16)),
         }
     }
 
