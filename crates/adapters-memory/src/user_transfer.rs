@@ -114,7 +114,7 @@ fn import_row(
             _ => return create(state, row),
         },
     };
-    let id = stored.id;
+    let (id, version) = (stored.id, stored.version.next());
     match on_conflict {
         OnConflict::Skip => RowResult::Skipped(id),
         OnConflict::Fail => RowResult::Exists(id),
@@ -129,7 +129,7 @@ fn import_row(
                 ..stored.clone()
             };
             match state.change(next, at) {
-                Ok(true) => RowResult::Updated(id),
+                Ok(true) => RowResult::Updated(id, version),
                 Ok(false) => RowResult::Skipped(id),
                 Err(_) => RowResult::EmailTaken,
             }

@@ -36,6 +36,19 @@ pub struct Answer {
     pub trace: ReadTrace,
 }
 
+/// What this process can say of a user at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AtHand {
+    /// The user.
+    User(Answer),
+    /// That there is none.
+    Absent,
+    /// Nothing yet, but a load of the user is under way that another read would wait for.
+    Loading,
+    /// Nothing: a read would ask a cache or the store.
+    Nothing,
+}
+
 /// How old an answer may be: no newer version was acknowledged longer ago than this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StalenessBound {

@@ -2,6 +2,7 @@ mod error;
 mod listing;
 mod service;
 mod settling;
+mod transfer;
 mod writes;
 
 pub use error::{FeedError, UserError};

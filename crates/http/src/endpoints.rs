@@ -10,6 +10,8 @@ mod look_up_user;
 mod restore_user;
 mod update_user;
 
+mod export_users;
+mod import_users;
 pub(crate) mod me;
 
 mod get_dashboard;
@@ -68,6 +70,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             delete_user::delete_user
         ))
         .routes(routes!(restore_user::restore_user))
+        .routes(routes!(export_users::export_users))
+        .routes(routes!(import_users::import_users))
         .routes(routes!(get_stats::get_stats))
         .routes(routes!(get_dashboard::get_dashboard))
         .routes(routes!(
@@ -121,9 +125,9 @@ pub(crate) fn is_open(route: &str) -> bool {
     OPEN.contains(&route)
 }
 
-/// Whether a path answers with more than JSON.
-pub(crate) fn is_page(path: &str) -> bool {
-    ["/docs", "/problems"]
+/// Whether a path answers with something else than JSON; its handler looks at `Accept` itself.
+pub(crate) fn is_no_json(path: &str) -> bool {
+    ["/docs", "/problems", "/v1/users/export", "/v1/users/import"]
         .into_iter()
         .any(|page| path.starts_with(page))
 }

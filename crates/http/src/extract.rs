@@ -13,7 +13,7 @@ mod freshness;
 
 pub(crate) mod accept;
 
-pub(crate) use body::{ApiJson, ApiMergePatch};
+pub(crate) use body::{ApiJson, ApiMergePatch, broken_body, is_one_of};
 pub(crate) use caller::Caller;
 pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
 pub(crate) use freshness::{Consistency, NoCache};

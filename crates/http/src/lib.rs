@@ -18,7 +18,9 @@ pub mod server;
 
 pub mod problem;
 
+pub mod capacity;
 pub mod middleware;
+mod quotas;
 
 pub mod metrics;
 pub mod telemetry;

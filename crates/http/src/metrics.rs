@@ -4,6 +4,7 @@
 //! this value's own and not the process's: tests and servers beside each other do not mix.
 
 mod cache;
+mod capacity;
 mod name;
 mod redis;
 mod refused_tokens;
@@ -17,6 +18,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use roster_domain::Timestamp;
 
+pub use capacity::CapacityMetrics;
 pub use name::{Kind, Metric};
 pub use redis::{RedisConnection, RedisMetrics};
 pub(crate) use refused_tokens::RefusedTokens;
@@ -131,6 +133,33 @@ impl Metrics {
         });
     }
 
+    /// What is counted of requests that find no place.
+    pub fn capacity(&self) -> CapacityMetrics {
+        CapacityMetrics::new(&self.recorder)
+    }
+
+    /// Requests that a quota refuses.
+    pub fn quota_exceeded(&self, quota: &'static str) -> Counter {
+        counter(
+            &self.recorder,
+            Metric::HttpQuotaExceeded,
+            &[("quota", quota)],
+        )
+    }
+
+    /// Sets the gauges of the places before each rendering; `read` answers how many are taken
+    /// and how many there are.
+    pub fn watch_capacity(&self, read: impl Fn() -> (usize, usize) + Send + 'static) {
+        let taken = gauge(&self.recorder, Metric::HttpInFlight, &[]);
+        let limit = gauge(&self.recorder, Metric::HttpInFlightLimit, &[]);
+        let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        self.watch(move || {
+            let (now, most) = read();
+            taken.set(number(now));
+            limit.set(number(most));
+        });
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         for probe in self
@@ -214,6 +243,7 @@ mod tests {
 
     use super::*;
     use crate::authentication::Reason;
+    use crate::capacity::Class;
 
     #[test]
     fn what_happened_is_rendered() {
@@ -252,6 +282,9 @@ mod tests {
         metrics.request_finished("/", &Method::GET, StatusCode::OK, Duration::ZERO);
         metrics.started(Timestamp::UNIX_EPOCH);
         metrics.watch_database_pool(|| (0, 0));
+        metrics.watch_capacity(|| (0, 1));
+        metrics.capacity().refused(Class::Read);
+        metrics.quota_exceeded("lookups").increment(1);
         metrics.payloads_refused("torn").increment(1);
         metrics.refused_tokens().count(Reason::Time);
         let text = metrics.render();

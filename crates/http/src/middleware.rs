@@ -1,11 +1,13 @@
 //! What stands around every route, in one layer so that a request pays for one.
 //!
 //! From the outside to the inside: request id, metrics and logs, headers of every answer,
-//! rendering of problems, limits, deadline, panics, who the caller is, the route. Problems are
-//! rendered so far out that whatever fails further in (a limit, an extractor, a fallback, a
-//! panic) ends in the same form, with the id and the path of the request.
+//! rendering of problems, limits, who the caller is, quotas, a place among the requests under
+//! way, deadline, panics, the route. Problems are rendered so far out that whatever fails
+//! further in (a limit, an extractor, a fallback, a panic) ends in the same form, with the id
+//! and the path of the request.
 
 mod guarded;
+mod guards;
 mod headers;
 mod limits;
 mod request_id;
@@ -16,15 +18,19 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, Uri};
+use http::{Method, StatusCode, Uri};
 use roster_domain::ports::Clock;
 
+pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
+
 use crate::authentication::{Gate, Hosts};
+use crate::capacity::Class;
 use crate::endpoints::is_open;
 use crate::metrics::Metrics;
-use crate::problem::{self, Problem};
+use crate::problem::{self, Problem, ProblemType};
 use crate::services::Services;
 use crate::settings::HttpSettings;
+use guards::class_of;
 use limits::Limits;
 use request_id::RequestIds;
 
@@ -36,6 +42,7 @@ pub(crate) struct Envelope {
     limits: Limits,
     hosts: Hosts,
     gate: Gate,
+    guards: Arc<Guards>,
     deadline: Duration,
 }
 
@@ -44,7 +51,7 @@ impl Envelope {
     const SLOW: Duration = Duration::from_millis(500);
 
     /// The layer's state, made once.
-    pub(crate) fn new(services: &Services, settings: &HttpSettings) -> Self {
+    pub(crate) fn new(services: &Services, settings: &HttpSettings, guards: Arc<Guards>) -> Self {
         Self {
             clock: Arc::clone(&services.runtime.clock),
             metrics: Arc::clone(&services.metrics),
@@ -52,6 +59,7 @@ impl Envelope {
             limits: Limits::new(settings),
             hosts: Hosts::new(settings),
             gate: Gate::new(services),
+            guards,
             deadline: settings.request_deadline,
         }
     }
@@ -61,17 +69,54 @@ impl Envelope {
         limits::refusal(request, is_routed, &self.limits).or_else(|| self.hosts.refusal(request))
     }
 
-    /// The route's answer to whoever sent the request. What is not there has no caller.
-    async fn answer(&self, mut request: Request, next: Next, route: Option<&str>) -> Response {
-        if route.is_some_and(|route| !is_open(route)) {
-            match self.gate.admit(request.headers()).await {
-                Ok(caller) => {
-                    request.extensions_mut().insert(caller);
-                }
-                Err(problem) => return problem.into_response(),
+    /// Finds out who sends a request for a route that asks for it.
+    async fn let_in(&self, request: &mut Request, route: &str) -> Result<(), Problem> {
+        if !is_open(route) {
+            let caller = self.gate.admit(request.headers()).await?;
+            request.extensions_mut().insert(caller);
+        }
+        Ok(())
+    }
+
+    /// Runs the route, if the request may go on. What is not there has no caller.
+    async fn run(
+        &self,
+        mut request: Request,
+        matched: Option<&MatchedPath>,
+        next: Next,
+    ) -> Response {
+        if let Some(problem) = self.refusal(&request, matched.is_some()) {
+            return problem.into_response();
+        }
+        let started = self.clock.monotonic();
+        if let Some(matched) = matched {
+            let let_in = self.let_in(&mut request, matched.as_str());
+            let let_in = guarded::run(let_in, &*self.clock, Some(self.deadline)).await;
+            if let Err(problem) = let_in.flatten() {
+                return problem.into_response();
             }
         }
-        next.run(request).await
+        let mut admitted = match self.guards.admit(&mut request, matched) {
+            Ok(admitted) => admitted,
+            Err(problem) => return problem.into_response(),
+        };
+        let route = matched.map_or("", MatchedPath::as_str);
+        // A stream ends when its client or its store does not go on, however long it is.
+        let is_stream = class_of(route, request.method()) == Class::Stream;
+        let spent = self.clock.monotonic().saturating_sub(started);
+        let deadline = (!is_stream).then(|| self.deadline.saturating_sub(spent));
+        let mut response = guarded::run(next.run(request), &*self.clock, deadline)
+            .await
+            .unwrap_or_else(Problem::into_response);
+        let problem = response.extensions().get::<Problem>();
+        let was_refused =
+            problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
+        admitted.ticket.finish(problem);
+        if was_refused || response.status() == StatusCode::NOT_MODIFIED {
+            admitted.charge.give_back();
+        }
+        admitted.charge.describe(response.headers_mut());
+        response
     }
 
     fn finish(&self, answered: &Answered<'_>, response: &mut Response) {
@@ -114,15 +159,9 @@ pub(crate) async fn envelope(
     let route = pattern.unwrap_or("unmatched");
     let (method, uri) = (request.method().clone(), request.uri().clone());
 
-    let mut response = if let Some(problem) = envelope.refusal(&request, pattern.is_some()) {
-        problem.into_response()
-    } else {
-        let answer = envelope.answer(request, next, pattern);
-        guarded::run(answer, &*envelope.clock, envelope.deadline)
-            .await
-            .unwrap_or_else(Problem::into_response)
-    };
+    let mut response = envelope.run(request, matched.as_ref(), next).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let quotas = std::mem::take(response.headers_mut());
         response = rendered(
             &problem,
             &method,
@@ -130,6 +169,7 @@ pub(crate) async fn envelope(
             &uri,
             request_id.to_str().unwrap_or_default(),
         );
+        response.headers_mut().extend(quotas);
     }
     envelope.finish(
         &Answered {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{PathItem, RefOr};
 
 use crate::endpoints;
-use crate::problem::{self, FieldError, ProblemSchema};
+use crate::problem::{self, FieldError, ProblemSchema, ProblemType};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +36,11 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(endpoints::routes().into_openapi());
     endpoints::me::describe(&mut document);
     describe_access(&mut document);
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/v1/") {
+            describe_quotas(item);
+        }
+    }
     describe_headers(&mut document);
     close_bodies(&mut document);
     document
@@ -62,21 +68,21 @@ fn describe_access(document: &mut utoipa::openapi::OpenApi) {
 }
 
 /// Every operation of the document.
-fn operations(
-    document: &mut utoipa::openapi::OpenApi,
-) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
-    let items = document.paths.paths.values_mut();
-    items.flat_map(|item| {
-        [
-            &mut item.get,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.delete,
-            &mut item.put,
-        ]
-        .into_iter()
-        .flatten()
-    })
+fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(operations_of)
+}
+
+/// Every operation of one path.
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+        &mut item.put,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Says of every body that is sent to the service that it has no further members.
@@ -118,31 +124,76 @@ fn inline<T>(item: &RefOr<T>) -> Option<&T> {
 
 /// Adds the header fields of every answer to every answer.
 fn describe_headers(document: &mut utoipa::openapi::OpenApi) {
-    let responses =
-        operations(document).flat_map(|operation| operation.responses.responses.values_mut());
-    for response in responses {
+    for operation in operations(document) {
+        describe(
+            operation,
+            &[
+                (
+                    "X-Request-Id",
+                    "The caller's id of the request if it is up to 128 visible ASCII characters, else a new one.",
+                ),
+                (
+                    "Cache-Control",
+                    "`private, no-cache` on data, `no-store` on problems.",
+                ),
+                ("Vary", "What the answer depends on besides the path."),
+            ],
+        );
+    }
+}
+
+/// Adds what a caller is told of its quotas.
+fn describe_quotas(item: &mut PathItem) {
+    for operation in operations_of(item) {
+        let exceeded = problem::response(&[ProblemType::QuotaExceeded]);
+        operation
+            .responses
+            .responses
+            .insert("429".to_owned(), RefOr::T(exceeded));
+        describe_some(
+            operation,
+            |status| status == "429" || status.starts_with(['2', '3']),
+            &[
+                (
+                    "RateLimit-Policy",
+                    "Each quota that the request was counted in: `q` requests in `w` seconds.",
+                ),
+                (
+                    "RateLimit",
+                    "What is left of each (`r`), and in how many seconds all of it is there again (`t`).",
+                ),
+            ],
+        );
+    }
+}
+
+/// Adds header fields to every answer of an operation.
+fn describe(operation: &mut Operation, fields: &[(&str, &str)]) {
+    describe_some(operation, |_| true, fields);
+}
+
+/// Adds header fields to the answers of an operation with some statuses.
+fn describe_some(
+    operation: &mut Operation,
+    applies: impl Fn(&str) -> bool,
+    fields: &[(&str, &str)],
+) {
+    for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else {
             continue;
         };
-        for (name, description) in [
-            (
-                "X-Request-Id",
-                "The caller's id of the request if it is up to 128 visible ASCII characters, else a new one.",
-            ),
-            (
-                "Cache-Control",
-                "`private, no-cache` on data, `no-store` on problems.",
-            ),
-            ("Vary", "What the answer depends on besides the path."),
-        ] {
+        if !applies(status) {
+            continue;
+        }
+        for (name, description) in fields {
             let text = ObjectBuilder::new().schema_type(Type::String).build();
             let header = HeaderBuilder::new()
                 .schema(Some(text))
-                .description(Some(description))
+                .description(Some(*description))
                 .build();
             response
                 .headers
-                .entry(name.to_owned())
+                .entry((*name).to_owned())
                 .or_insert_with(|| header.into());
         }
     }

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use roster_domain::Invalid;
 
-pub(crate) use documented::{ProblemSchema, documented_problems, refused_callers, responses};
+pub(crate) use documented::{
+    ProblemSchema, documented_problems, refused_callers, response, responses,
+};
 pub(crate) use rendering::{render, report};
 
 macro_rules! problem_types {
@@ -95,6 +97,8 @@ problem_types! {
         "The header Content-Type does not name a form of body that this path takes. For PATCH the header Accept-Patch lists them.";
     ValidationFailed = "validation-failed", UNPROCESSABLE_ENTITY, "Validation failed",
         "Members of the body are not accepted. The member errors lists all of them at once, each with a JSON pointer (RFC 6901), a code for programs and a sentence for people.";
+    QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "Quota exceeded",
+        "The caller has made as many requests as it may for now. Retry-After says after how many seconds the next one is allowed, and other header fields what is left.";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Header fields too large",
         "The header fields are longer than the service takes.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error",
@@ -136,6 +140,15 @@ struct Parts {
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A problem within an answer that began as a success.
+#[derive(serde::Serialize)]
+pub(crate) struct ProblemLine<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
 }
 
 /// One member of a body that is not accepted.
@@ -225,6 +238,16 @@ impl Problem {
     /// Its type.
     pub fn kind(&self) -> ProblemType {
         self.0.kind
+    }
+
+    /// Its members, where a problem is told after the answer has begun.
+    pub(crate) fn line(&self) -> ProblemLine<'_> {
+        ProblemLine {
+            r#type: self.0.kind.uri(),
+            title: self.0.kind.title(),
+            status: self.0.kind.status().as_u16(),
+            detail: &self.0.detail,
+        }
     }
 }
 

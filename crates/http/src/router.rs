@@ -7,7 +7,7 @@ use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 
 use crate::endpoints;
-use crate::middleware::{Envelope, envelope};
+use crate::middleware::{Envelope, Guards, envelope};
 use crate::services::Services;
 use crate::settings::HttpSettings;
 
@@ -17,6 +17,9 @@ pub(crate) struct ApiState {
     pub(crate) services: Arc<Services>,
     /// How many octets a body may have.
     pub(crate) max_body: usize,
+    /// How many octets the body of an import may have.
+    pub(crate) max_import: u64,
+    pub(crate) guards: Arc<Guards>,
 }
 
 impl FromRef<ApiState> for Arc<Services> {
@@ -25,9 +28,16 @@ impl FromRef<ApiState> for Arc<Services> {
     }
 }
 
+impl FromRef<ApiState> for Arc<Guards> {
+    fn from_ref(state: &ApiState) -> Self {
+        Self::clone(&state.guards)
+    }
+}
+
 /// The whole service as a router.
 pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
-    let envelope_state = Arc::new(Envelope::new(&services, settings));
+    let guards = Arc::new(Guards::new(&services, settings));
+    let envelope_state = Arc::new(Envelope::new(&services, settings, Arc::clone(&guards)));
     let (routes, _) = endpoints::routes().split_for_parts();
     routes
         .merge(endpoints::me::routes())
@@ -38,5 +48,7 @@ pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
         .with_state(ApiState {
             services,
             max_body: settings.max_body,
+            max_import: settings.max_import,
+            guards,
         })
 }

@@ -4,26 +4,41 @@
 //! first moment; new connections are taken for the grace, so that a load balancer can notice;
 //! the listener takes what the kernel has queued and closes; connections that have nothing
 //! under way are closed; those that have may finish until the limit.
+//!
+//! A client that keeps a connection waiting loses it: one that sends nothing, one whose head
+//! does not come to its end, one that takes nothing of its answer. A body that stands still
+//! fails in the hands of its reader.
 
-mod connection;
 mod listener;
+mod open_files;
 mod signals;
+
+mod arriving;
+mod connection;
+mod patience;
+mod patient_stream;
+mod traffic;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use roster_domain::ports::Clock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+pub use arriving::Stalled;
 pub use listener::bind;
+pub use open_files::allow_open_files;
 pub use signals::Signals;
 
 use crate::metrics::Metrics;
 use crate::services::Draining;
 use crate::settings::HttpSettings;
+use crate::system::SystemClock;
 use connection::Phase;
+use traffic::Timeouts;
 
 /// Answers requests until it is stopped.
 pub struct Server {
@@ -31,6 +46,7 @@ pub struct Server {
     settings: HttpSettings,
     draining: Draining,
     metrics: Option<Arc<Metrics>>,
+    clock: Arc<dyn Clock>,
 }
 
 /// How a stop went.
@@ -48,6 +64,7 @@ impl Server {
             settings,
             draining,
             metrics: None,
+            clock: Arc::new(SystemClock::new()),
         }
     }
 
@@ -120,10 +137,15 @@ impl Server {
             .metrics
             .as_ref()
             .map(|metrics| metrics.connection_opened());
+        let timeouts = Timeouts {
+            idle: self.settings.idle_timeout,
+            head: self.settings.header_timeout,
+            stall: self.settings.stall_timeout,
+        };
         let serving = connection::serve(
             stream,
             self.router.clone(),
-            self.settings.header_timeout,
+            (timeouts, Arc::clone(&self.clock)),
             self.draining.clone(),
             phase.subscribe(),
         );

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use roster_app::{
     ActivityService, DashboardService, NotificationService, Runtime, StatsService, UserService,
 };
-use roster_domain::ports::Readiness;
+use roster_domain::ports::{Readiness, UserTransfer};
 
 use crate::authentication::Authentication;
 use crate::metrics::Metrics;
@@ -25,6 +25,8 @@ pub struct Services {
     pub dashboard: DashboardService,
     /// Who is let in.
     pub authentication: Authentication,
+    /// All users at once; what an import changes leaves the caches.
+    pub transfer: Arc<dyn UserTransfer>,
     /// What readiness depends on.
     pub dependencies: Vec<Dependency>,
     /// Set once the process has begun to stop.

@@ -30,7 +30,7 @@ pub use secret_url::SecretUrl;
 pub use sources::{SettingFlags, Source};
 pub use typed::{
     DatabaseSettings, DistributedSettings, EmbeddedSettings, HttpSettings, LogFormat, LogSettings,
-    RedisSettings, Settings, StoreSettings,
+    QuotaSettings, Rate, RedisSettings, Settings, StoreSettings,
 };
 
 impl Settings {

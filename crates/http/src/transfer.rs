@@ -10,6 +10,7 @@ mod row_writer;
 mod target;
 
 mod import;
+mod importer;
 mod rejection;
 
 mod csv_rows;
@@ -17,8 +18,10 @@ mod draft;
 mod ndjson_rows;
 mod row_source;
 
-pub use export::{ExportError, export};
+pub use export::{ExportError, Pages, export};
 pub use format::Format;
 pub use import::{ImportObserver, ImportOptions, ImportReport, ImportStop, Summary, import};
+pub use importer::{Decided, Importer, Outcome, RowEnd};
 pub use rejection::Rejection;
+pub(crate) use row_writer::RowWriter;
 pub use target::Target;

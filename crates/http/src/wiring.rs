@@ -18,7 +18,7 @@ use roster_app::{
     StatsService, UserService,
 };
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
 };
 
 use tokio::task::JoinHandle;
@@ -58,6 +58,7 @@ struct Ports {
     notifications: Arc<dyn NotificationRepository>,
     activities: Arc<dyn ActivityRepository>,
     stats: Arc<dyn StatsRepository>,
+    transfer: Arc<dyn UserTransfer>,
     caches: Caches,
     dependencies: Vec<Dependency>,
 }
@@ -74,7 +75,12 @@ pub async fn assemble(
 ) -> Result<Assembled, StartError> {
     let (store, ports) = match &settings.store {
         StoreSettings::Embedded(store) => {
-            let (store, ports) = embedded::open(store, &server_at(settings.http.listen)).await?;
+            let (store, ports) = embedded::open(
+                store,
+                &server_at(settings.http.listen),
+                settings.http.request_deadline,
+            )
+            .await?;
             (OpenStore::Embedded(store), ports)
         }
         StoreSettings::Distributed(store) => {
@@ -155,6 +161,7 @@ fn services(
         runtime.clone(),
     );
     Services {
+        transfer: users.transfer(ports.transfer),
         users,
         notifications: NotificationService::new(ports.notifications, runtime.clone()),
         activity: ActivityService::new(ports.activities, runtime.clone()),

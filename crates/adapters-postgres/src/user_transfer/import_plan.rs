@@ -205,9 +205,10 @@ impl Planner {
             updated_at: at,
             ..next
         };
-        self.log.push((id.get(), next.version));
+        let version = next.version;
+        self.log.push((id.get(), version));
         self.known.live.insert(id.get(), next);
-        RowResult::Updated(id)
+        RowResult::Updated(id, version)
     }
 
     fn changes(mut self) -> Option<Changes> {

@@ -75,7 +75,7 @@ async fn an_import_among_other_writes_loses_no_version() {
                 .import(&rows, OnConflict::Update, later(round))
                 .await
                 .unwrap();
-            let changed = |result: &&RowResult| matches!(result, RowResult::Updated(_));
+            let changed = |result: &&RowResult| matches!(result, RowResult::Updated(..));
             updated += u64::try_from(results.iter().filter(changed).count()).unwrap();
         }
         updated

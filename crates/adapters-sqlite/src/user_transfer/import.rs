@@ -92,7 +92,10 @@ async fn update(
         ..stored.clone()
     };
     match user_writes::change(tx, stored, next, at).await {
-        Ok(written) if written.changed => Ok(RowResult::Updated(written.user.id)),
+        Ok(written) if written.changed => {
+            let user = written.user;
+            Ok(RowResult::Updated(user.id, user.version))
+        }
         Ok(written) => Ok(RowResult::Skipped(written.user.id)),
         Err(refusal) => refused(refusal),
     }

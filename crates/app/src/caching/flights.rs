@@ -113,8 +113,7 @@ impl Flights {
             let flight = found.get();
             let stage = flight.stage.get();
             let before_read = stage != Stage::READING;
-            let of_now = flight.writes == ticket.writes();
-            if stage == Stage::QUEUED || (of_now && (before_read || !strong)) {
+            if flight.takes(stage, strong, ticket) {
                 let outcome = flight.outcome.clone();
                 return (
                     Seat {
@@ -157,8 +156,23 @@ impl Flights {
         )
     }
 
+    /// Whether a caller would join a load that is under way.
+    pub(super) fn can_board(&self, id: UserId, strong: bool, ticket: Ticket) -> bool {
+        self.lock()
+            .get(&(id, strong))
+            .is_some_and(|flight| flight.takes(flight.stage.get(), strong, ticket))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<FlightKey, Flight>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Whether a caller with this ticket may join at this stage.
+    fn takes(&self, stage: u8, strong: bool, ticket: Ticket) -> bool {
+        let of_now = self.writes == ticket.writes();
+        stage == Stage::QUEUED || (of_now && (stage != Stage::READING || !strong))
     }
 }
 

@@ -40,32 +40,54 @@ impl Invalidator {
     /// floor stays pending, this process reads nothing below it, and it is delivered as soon as
     /// the cache answers.
     pub(crate) async fn invalidate(self: &Arc<Self>, id: UserId, floor: UserVersion) {
-        let invalidation = Invalidation { id, floor };
+        self.invalidate_many(&[Invalidation { id, floor }]).await;
+    }
+
+    /// The same for many users, whose floors go to the shared cache in batches.
+    pub(crate) async fn invalidate_many(self: &Arc<Self>, invalidations: &[Invalidation]) {
         let needless_at = self
             .runtime
             .clock
             .monotonic()
             .saturating_add(self.retention);
-        if self.shared.is_some() && !self.pending.raise(invalidation, needless_at) {
-            tracing::error!(user.id = %id, "too many invalidations are pending; this one is left to the relay");
+        let mut left = 0_usize;
+        for invalidation in invalidations {
+            if self.shared.is_some() && !self.pending.raise(*invalidation, needless_at) {
+                left += 1;
+            }
+            self.near.invalidate(invalidation.id);
+            if let Some(auditor) = &self.auditor {
+                auditor.note(invalidation.id);
+            }
         }
-        self.near.invalidate(id);
-        if let Some(auditor) = &self.auditor {
-            auditor.note(id);
+        if left > 0 {
+            tracing::error!(
+                users = left,
+                "too many invalidations are pending; these are left to the relay"
+            );
         }
         let Some(shared) = self.shared.clone() else {
             return;
         };
-        if !self.deliver(&*shared, &[invalidation]).await {
-            self.observer.observe(CacheEvent::InvalidationFailed);
-            self.bell.notify_one();
-            self.redeliver(shared);
+        for batch in invalidations.chunks(Self::BATCH) {
+            if !self.deliver(&*shared, batch).await {
+                self.observer.observe(CacheEvent::InvalidationFailed);
+                self.bell.notify_one();
+                // What is left is pending too, and goes the same way.
+                return self.redeliver(shared);
+            }
         }
     }
 
     /// Drops what this process keeps of a user whose latest write may or may not have happened.
     pub(crate) fn forget(&self, id: UserId) {
         self.near.invalidate(id);
+    }
+
+    /// Drops everything that this process keeps, after a write to many that may or may not have
+    /// happened.
+    pub(crate) fn forget_all(&self) {
+        self.near.void();
     }
 
     async fn deliver(&self, shared: &dyn UserCache, invalidations: &[Invalidation]) -> bool {

@@ -10,7 +10,7 @@ use super::near_cache::{Kept, NearCache};
 use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
 use crate::{
-    Answer, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
+    Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
     TierStatus, UserError,
 };
 
@@ -53,6 +53,22 @@ impl Reader {
             Near::User(answer) => Ok(Some(answer)),
             Near::Absent => Ok(None),
             Near::Unknown => Ok(self.load(vec![id], freshness).await?.remove(&id).flatten()),
+        }
+    }
+
+    /// What can be said of a user at once.
+    pub(crate) fn at_hand(&self, id: UserId, freshness: Freshness) -> AtHand {
+        match self.look_near(id, freshness) {
+            Near::User(answer) => AtHand::User(answer),
+            Near::Absent => AtHand::Absent,
+            Near::Unknown => {
+                let ticket = self.near.ticket(id);
+                if self.flights.can_board(id, freshness.strong, ticket) {
+                    AtHand::Loading
+                } else {
+                    AtHand::Nothing
+                }
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use super::UserError;
 use super::settling::Settling;
 use crate::caching::CachedUsers;
 use crate::{
-    Answer, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches, Freshness,
-    Runtime,
+    Answer, AtHand, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches,
+    Freshness, Runtime,
 };
 
 /// Everything that can be done with users.
@@ -76,6 +76,12 @@ impl UserService {
             .get(id, freshness)
             .await?
             .ok_or(UserError::NotFound)
+    }
+
+    /// What can be said of a user without asking anybody, so that a caller can answer from
+    /// memory whatever else is overloaded.
+    pub fn at_hand(&self, id: UserId, freshness: Freshness) -> AtHand {
+        self.cached.reader.at_hand(id, freshness)
     }
 
     /// The users with these ids in the order asked, `None` where there is none. At most 256.

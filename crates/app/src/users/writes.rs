@@ -11,7 +11,7 @@ use super::{UserDraft, UserError, UserService};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the write ended without a word")]
-struct Vanished;
+pub(super) struct Vanished;
 
 impl UserService {
     /// How often a change is merged anew because others changed the row meanwhile.

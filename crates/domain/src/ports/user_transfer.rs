@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::{NewActivity, NewNotification, NewUser, Timestamp, User, UserId};
+use crate::{NewActivity, NewNotification, NewUser, Timestamp, User, UserId, UserVersion};
 
 /// Many users at once, for import, export and seeding: throughput before latency.
 #[cfg_attr(feature = "mocks", mockall::automock)]
@@ -62,8 +62,8 @@ pub enum OnConflict {
 pub enum RowResult {
     /// A new user.
     Created(UserId),
-    /// A stored user took the row's members.
-    Updated(UserId),
+    /// A stored user took the row's members, and is at this version since then.
+    Updated(UserId, UserVersion),
     /// A stored user was there and stays as it is.
     Skipped(UserId),
     /// The address belongs to another user than the row's id says, perhaps a deleted one.

@@ -64,7 +64,7 @@ async fn serve(
     let draining = services.draining.clone();
     let server = Server::new(
         router::router(services, &settings.http),
-        settings.http.clone(),
+        with_open_files(&settings.http),
         draining,
     );
     banner::show(settings, &assembled.description, address, metrics_address);
@@ -77,6 +77,23 @@ async fn serve(
         );
     }
     Ok(())
+}
+
+/// The settings with no more connections than the system has open files for.
+fn with_open_files(settings: &HttpSettings) -> HttpSettings {
+    let given = server::allow_open_files(settings.max_connections);
+    if given < settings.max_connections {
+        tracing::warn!(
+            wanted = settings.max_connections,
+            given,
+            "the system's limit of open files leaves room for fewer connections than \
+             http.max_connections says"
+        );
+    }
+    HttpSettings {
+        max_connections: given,
+        ..settings.clone()
+    }
 }
 
 /// A listener and how it is set.

@@ -1,19 +1,19 @@
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::Action;
+use roster_app::{Action, AtHand, UserError};
 use roster_domain::{UserId, UserVersion};
 
 use super::read_headers::describe_read;
 use super::reply;
 use super::user_body::UserBody;
+use crate::capacity::Class;
 use crate::extract::{
     ApiPath, ApiQuery, Caller, Consistency, EntityTag, FromQuery, IfNoneMatch, NoCache, Query,
 };
+use crate::middleware::{Sender, is_overload};
 use crate::problem::{Problem, documented_problems};
-use crate::services::Services;
+use crate::router::ApiState;
 
 /// How fresh the answer must be.
 #[derive(utoipa::IntoParams)]
@@ -65,7 +65,7 @@ documented_problems!(UserNotFound, VersionAhead, DependencyUnavailable);
     ),
 )]
 pub(super) async fn get_user(
-    State(services): State<Arc<Services>>,
+    State(state): State<ApiState>,
     caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
@@ -74,7 +74,19 @@ pub(super) async fn get_user(
 ) -> Result<Response, Problem> {
     caller.may(Action::ReadUser(id))?;
     let freshness = query.consistency.freshness(no_cache, query.min_version);
-    let answer = services.users.get(id, freshness).await?;
+    let users = &state.services.users;
+    let answer = match users.at_hand(id, freshness) {
+        AtHand::User(answer) => answer,
+        AtHand::Absent => return Err(UserError::NotFound.into()),
+        AtHand::Loading => users.get(id, freshness).await?,
+        AtHand::Nothing => {
+            let guards = &state.guards;
+            let place = guards.enter(Class::Read, "/v1/users/{id}", Sender::from(&caller))?;
+            let answer = users.get(id, freshness).await.map_err(Problem::from);
+            place.finish(answer.as_ref().err().is_some_and(is_overload));
+            answer?
+        }
+    };
     let tag = EntityTag::of_version(answer.user.version);
     let mut response = if held.has(&tag) {
         reply::not_modified(&tag)

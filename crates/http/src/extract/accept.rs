@@ -14,7 +14,7 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 }
 
 /// The weight of a media type in thousandths, by the most specific range that has it.
-fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
+pub(crate) fn quality(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
     let mut best = (0, 0);
     for line in headers.get_all(header::ACCEPT) {
         let Ok(line) = line.to_str() else {

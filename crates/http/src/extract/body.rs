@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
@@ -6,8 +8,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 
 use super::{FromBody, Refusals, Refused};
+use crate::middleware::LatePlace;
 use crate::problem::{Problem, ProblemType};
 use crate::router::ApiState;
+use crate::server::Stalled;
 
 /// A body of the type `application/json`.
 pub(crate) struct ApiJson<T>(pub(crate) T);
@@ -50,7 +54,7 @@ impl<T: FromBody> FromRequest<ApiState> for ApiMergePatch<T> {
 }
 
 /// Whether the body is of one of these types, and in UTF-8 if it says so.
-fn is_one_of(headers: &HeaderMap, accepted: &[&str]) -> bool {
+pub(crate) fn is_one_of(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(line)), None) = (lines.next().map(HeaderValue::to_str), lines.next()) else {
         return false;
@@ -70,7 +74,17 @@ fn is_one_of(headers: &HeaderMap, accepted: &[&str]) -> bool {
     named && utf8
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+/// Reads a body to its end, and then takes the place that the request waits for.
+async fn read(mut request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let place = request.extensions_mut().remove::<Arc<LatePlace>>();
+    let body = read_whole(request, limit).await?;
+    if let Some(place) = place {
+        place.take()?;
+    }
+    Ok(body)
+}
+
+async fn read_whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             ProblemType::ContentTooLarge,
@@ -87,11 +101,24 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     match Limited::new(request.into_body(), limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::malformed("The body ended before its time.")),
+        Err(error) => Err(broken_body(&*error)),
     }
 }
 
-fn parse<T: FromBody>(body: &[u8]) -> Result<T, Problem> {
+/// A body that did not come to its end.
+pub(crate) fn broken_body(error: &(dyn std::error::Error + 'static)) -> Problem {
+    match Stalled::behind(error) {
+        None => Problem::malformed("The body ended before its time."),
+        Some(Stalled { limit }) => {
+            let millis = limit.as_millis();
+            let detail = format!("Nothing of the body arrived for {millis} ms.");
+            Problem::new(ProblemType::DeadlineExceeded, detail)
+        }
+    }
+}
+
+/// A body from its octets.
+pub(crate) fn parse<T: FromBody>(body: &[u8]) -> Result<T, Problem> {
     let text = str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))?;
     let value: &RawValue = serde_json::from_str(text).map_err(|refusal| {
         Problem::malformed(format!(

@@ -54,6 +54,15 @@ metrics! {
     /// No labels.
     HttpConnectionsAccepted = Counter "roster_http_connections_accepted_total" "Connections taken since the start.";
 
+    /// No labels.
+    HttpInFlight = Gauge "roster_http_in_flight" "Requests under way that memory could not answer.";
+    /// No labels.
+    HttpInFlightLimit = Gauge "roster_http_in_flight_limit" "How many of them the process takes on just now.";
+    /// Label `class` (`write`, `read`, `stream`).
+    HttpRefused = Counter "roster_http_refused_total" "Requests that were refused because too many were under way.";
+    /// Label `quota` (`requests`, `lookups`, `strong-reads`).
+    HttpQuotaExceeded = Counter "roster_http_quota_exceeded_total" "Requests that were refused because their caller had made too many.";
+
     /// Labels `tier` (`l1`, `l2`, `database`), `result` (`found`, `absent`).
     CacheAnswers = Counter "roster_cache_answers_total" "Reads of a user by the tier that answered.";
     /// No labels.

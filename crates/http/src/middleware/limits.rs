@@ -1,6 +1,6 @@
 use axum::extract::Request;
 
-use crate::endpoints::is_page;
+use crate::endpoints::is_no_json;
 use crate::extract::accept;
 use crate::problem::{Problem, ProblemType};
 use crate::settings::HttpSettings;
@@ -47,7 +47,7 @@ pub(super) fn refusal(request: &Request, is_routed: bool, limits: &Limits) -> Op
         return Some(Problem::new(ProblemType::HeadersTooLarge, detail));
     }
     // A path that is not there is not found in any form.
-    if is_routed && !accept::takes_json(headers) && !is_page(uri.path()) {
+    if is_routed && !accept::takes_json(headers) && !is_no_json(uri.path()) {
         return Some(Problem::new(
             ProblemType::NotAcceptable,
             "The answer is application/json.",

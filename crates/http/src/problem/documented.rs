@@ -79,7 +79,8 @@ pub(crate) fn refused_callers() -> impl Iterator<Item = (String, RefOr<Response>
     })
 }
 
-fn response(kinds: &[ProblemType]) -> Response {
+/// The documented response of these problems, which are of one status.
+pub(crate) fn response(kinds: &[ProblemType]) -> Response {
     let content = kinds.iter().fold(
         ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))),
         |content, kind| content.examples_from_iter([(kind.name(), example(*kind))]),
@@ -113,9 +114,9 @@ fn header(kind: ProblemType) -> Option<(&'static str, Header)> {
         ProblemType::UnsupportedMediaType => {
             ("Accept-Patch", "The forms of a patch; for PATCH alone.")
         }
-        ProblemType::TemporaryReducedCapacity | ProblemType::DependencyUnavailable => {
-            ("Retry-After", "After how many seconds to try again.")
-        }
+        ProblemType::TemporaryReducedCapacity
+        | ProblemType::DependencyUnavailable
+        | ProblemType::QuotaExceeded => ("Retry-After", "After how many seconds to try again."),
         _ => return None,
     };
     let text = ObjectBuilder::new().schema_type(Type::String).build();

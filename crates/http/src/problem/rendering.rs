@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderValue, Uri, header};
 use serde::Serialize;
 
-use super::{FieldError, Problem};
+use super::{FieldError, Problem, ProblemType};
 
 /// The longest path that a problem repeats, in octets.
 const LONGEST_INSTANCE: usize = 1_024;
@@ -55,12 +55,14 @@ pub(crate) fn render(problem: &Problem, uri: &Uri, request_id: &str) -> Response
 /// Logs a problem that is the service's own fault, with the whole chain of its cause.
 pub(crate) fn report(problem: &Problem, method: &http::Method, route: &str, request_id: &str) {
     let parts = &*problem.0;
-    if !parts.kind.status().is_server_error() {
+    // Whoever refuses many requests tells of them together: a line for each would add to the load.
+    let is_refusal = parts.kind == ProblemType::TemporaryReducedCapacity;
+    if !parts.kind.status().is_server_error() || is_refusal {
         return;
     }
     let cause = Chain(parts.cause.as_deref().map(|cause| cause as &dyn Error));
     let (problem, status) = (parts.kind.name(), parts.kind.status().as_u16());
-    if parts.kind == super::ProblemType::Internal {
+    if parts.kind == ProblemType::Internal {
         tracing::error!(request.id = request_id, %method, route, status, problem, error = %cause, "a request failed");
     } else {
         tracing::warn!(request.id = request_id, %method, route, status, problem, error = %cause, "a request could not be answered");

@@ -1,20 +1,27 @@
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Router;
-use axum::body::Body;
 use axum::response::Response;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use roster_domain::ports::Clock;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use super::arriving::arriving;
+use super::patience::Patience;
+use super::patient_stream::PatientStream;
+use super::traffic::{Timeouts, Traffic};
+use crate::quotas::Peer;
 use crate::services::Draining;
 
 /// What connections are told while the server stops.
@@ -36,18 +43,28 @@ const MAX_HEAD: usize = 64 * 1024;
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
-    header_timeout: Duration,
+    (timeouts, clock): (Timeouts, Arc<dyn Clock>),
     draining: Draining,
     mut phase: watch::Receiver<Phase>,
 ) {
     // An answer is written whole, so waiting for more to send would only add 40 ms. A
     // connection for which this fails is closed, and says so when it is read.
     let _ = stream.set_nodelay(true);
+    // A connection that has no peer any more ends when it is read.
+    let peer = stream.peer_addr().map(|address| Peer(address.ip())).ok();
+    let traffic = Arc::new(Traffic::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = router.clone().oneshot(request.map(Body::new));
+        traffic.begin();
+        let running = Running::of(&traffic);
+        let mut request = request.map(|body| arriving(body, &traffic, timeouts.stall, &clock));
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        let answer = router.clone().oneshot(request);
         let draining = draining.clone();
         async move {
             let mut response: Response = answer.await?;
+            drop(running);
             if draining.has_begun() {
                 response
                     .headers_mut()
@@ -56,16 +73,24 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(response)
         }
     });
+    let stream = PatientStream::new(stream, Arc::clone(&traffic), timeouts.stall, &clock);
     let mut connection = pin!(
         http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(header_timeout)
             .max_buf_size(2 * MAX_HEAD)
             .max_header_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service)
     );
+    let mut patience = Patience::new(Arc::clone(&clock));
     loop {
+        let kept_waiting = poll_fn(|context| {
+            if traffic.is_kept_waiting(timeouts, &mut patience, context) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
         tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     // Mostly clients that went away: nothing that anybody can mend here.
@@ -73,6 +98,8 @@ pub(super) async fn serve(
                 }
                 return;
             }
+            // As if the client had closed it.
+            () = kept_waiting => return,
             changed = phase.changed() => {
                 let now = if changed.is_ok() { *phase.borrow_and_update() } else { Phase::Ending };
                 match now {
@@ -82,5 +109,21 @@ pub(super) async fn serve(
                 }
             }
         }
+    }
+}
+
+/// A handler that runs.
+struct Running(Arc<Traffic>);
+
+impl Running {
+    fn of(traffic: &Arc<Traffic>) -> Self {
+        traffic.open();
+        Self(Arc::clone(traffic))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -118,9 +118,27 @@ definitions! {
     HTTP_MAX_BODY: "http.max_body", --"http-max-body", ["ROSTER_HTTP_MAX_BODY"], Some("64KiB"),
         Kind::Octets { min: KIB, max: 16 * MIB },
         "How large the body of a request may be";
-    HTTP_HEADER_TIMEOUT: "http.header_timeout", --"http-header-timeout", ["ROSTER_HTTP_HEADER_TIMEOUT"], Some("30s"),
+    HTTP_HEADER_TIMEOUT: "http.header_timeout", --"http-header-timeout", ["ROSTER_HTTP_HEADER_TIMEOUT"], Some("10s"),
         Kind::Duration { min: 100, max: HOUR },
-        "How long a connection may wait until the head of its next request is there";
+        "How long the head of a request may take from its first octet";
+    HTTP_IDLE_TIMEOUT: "http.idle_timeout", --"http-idle-timeout", ["ROSTER_HTTP_IDLE_TIMEOUT"], Some("75s"),
+        Kind::Duration { min: 100, max: DAY },
+        "How long a connection may be open without a request; longer than that of a proxy in front";
+    HTTP_STALL_TIMEOUT: "http.stall_timeout", --"http-stall-timeout", ["ROSTER_HTTP_STALL_TIMEOUT"], Some("10s"),
+        Kind::Duration { min: 100, max: HOUR },
+        "How long a body may stand still on its way, or an answer that the client does not take";
+    HTTP_MAX_IN_FLIGHT: "http.max_in_flight", --"http-max-in-flight", ["ROSTER_HTTP_MAX_IN_FLIGHT"], Some("1024"),
+        Kind::Count { min: 1, max: 1_000_000 },
+        "Requests under way at the most that memory cannot answer; fewer while they take too long";
+    HTTP_TARGET_LATENCY: "http.target_latency", --"http-target-latency", ["ROSTER_HTTP_TARGET_LATENCY"], Some("100ms"),
+        Kind::Duration { min: 1, max: 60 * SECOND },
+        "Up to here no request counts as late, and above only if it takes twice what is usual for its route";
+    HTTP_MAX_STREAMS: "http.max_streams", --"http-max-streams", ["ROSTER_HTTP_MAX_STREAMS"], Some("4"),
+        Kind::Count { min: 1, max: 1_000 },
+        "Imports and exports under way at the most";
+    HTTP_MAX_IMPORT: "http.max_import", --"http-max-import", ["ROSTER_HTTP_MAX_IMPORT"], Some("32MiB"),
+        Kind::Octets { min: KIB, max: 64 * GIB },
+        "How large the body of an import may be";
     HTTP_ALLOWED_HOSTS: "http.allowed_hosts", --"http-allowed-hosts", ["ROSTER_HTTP_ALLOWED_HOSTS"], None, Kind::HostNames,
         "Names that requests may call the service by; on a loopback address beside its own, elsewhere any if there are none";
     HTTP_MAX_CONNECTIONS: "http.max_connections", --"http-max-connections", ["ROSTER_HTTP_MAX_CONNECTIONS"], Some("20000"),
@@ -132,6 +150,13 @@ definitions! {
     HTTP_DRAIN_LIMIT: "http.drain_limit", --"http-drain-limit", ["ROSTER_HTTP_DRAIN_LIMIT"], Some("10s"),
         Kind::Duration { min: 0, max: HOUR },
         "How long requests in flight may then go on";
+
+    QUOTAS_REQUESTS: "quotas.requests", --"quota-requests", ["ROSTER_QUOTAS_REQUESTS"], Some("none"), Kind::Rate,
+        "How many requests one caller may make";
+    QUOTAS_LOOKUPS: "quotas.lookups", --"quota-lookups", ["ROSTER_QUOTAS_LOOKUPS"], Some("100/s"), Kind::Rate,
+        "How many look-ups by address one caller may make";
+    QUOTAS_STRONG_READS: "quotas.strong_reads", --"quota-strong-reads", ["ROSTER_QUOTAS_STRONG_READS"], Some("1000/s"), Kind::Rate,
+        "How many reads of the primary one caller may force";
 
     LOG_FILTER: "log.filter", --"log", ["ROSTER_LOG", "RUST_LOG"], Some("info"), Kind::LogFilter,
         "What is logged";

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-use super::SecretUrl;
+use super::{Rate, SecretUrl};
 
 /// What a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(super) enum Kind {
     Duration { min: u64, max: u64 },
     /// A size; the ends are octets.
     Octets { min: u64, max: u64 },
+    /// A number in a span of time, or `none`.
+    Rate,
     /// A filter of log events.
     LogFilter,
     /// A form of logs.
@@ -78,6 +81,9 @@ impl fmt::Display for Kind {
             Self::Octets { min, max } => {
                 write!(f, "a size from {} to {}, such as 64KiB or 8MiB", in_size_units(min), in_size_units(max))
             }
+            Self::Rate => f.write_str(
+                "a number from 1 to 1000000 per second, minute or hour, such as 100/s or 6000/m, or `none`",
+            ),
             Self::LogFilter => {
                 f.write_str("a level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or directives such as info,sqlx=warn")
             }
@@ -113,6 +119,18 @@ pub(super) fn count(text: &str, min: u32, max: u32) -> Option<u32> {
     text.parse()
         .ok()
         .filter(|count| (min..=max).contains(count))
+}
+
+pub(super) fn rate(text: &str) -> Option<Rate> {
+    let (number, unit) = text.split_once('/')?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return None,
+    };
+    let requests: NonZeroU32 = number.parse().ok()?;
+    (requests.get() <= 1_000_000).then_some(Rate { requests, seconds })
 }
 
 /// A lone word is a level: `verbose` would otherwise be a module that nobody has, and no log.
@@ -176,6 +194,33 @@ fn in_units(amount: u64, units: &[(&str, u64)], zero: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_has_a_number_and_a_span() {
+        let rates = [
+            ("1/s", 1, 1),
+            ("6000/m", 6_000, 60),
+            ("1000000/h", 1_000_000, 3_600),
+        ];
+        for (text, requests, seconds) in rates {
+            let rate = rate(text).map(|rate| (rate.requests.get(), rate.seconds));
+            assert_eq!(rate, Some((requests, seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "1",
+            "0/s",
+            "-1/s",
+            "1/d",
+            "1 / s",
+            "1000001/s",
+            "/s",
+            "1.5/s",
+            "1/s/s",
+        ] {
+            assert_eq!(rate(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_duration_has_digits_and_a_unit() {

@@ -9,7 +9,7 @@ use super::definitions::Definition;
 use super::effective::{Effective, EffectiveSettings};
 use super::kind::{self, Kind, NONE, OFF};
 use super::sources::{AllGiven, Given};
-use super::{LogFormat, SecretUrl, SettingProblem, Source};
+use super::{LogFormat, Rate, SecretUrl, SettingProblem, Source};
 
 /// What was said of a file.
 pub(super) enum GivenFile {
@@ -181,6 +181,18 @@ impl Resolver {
         };
         self.required(definition, |text| kind::octets(text, min, max))
             .unwrap_or(min)
+    }
+
+    /// A rate, or none.
+    pub(super) fn rate(&mut self, definition: &'static Definition) -> Option<Rate> {
+        let read = |text: &str| {
+            if text == NONE {
+                Some(None)
+            } else {
+                kind::rate(text).map(Some)
+            }
+        };
+        self.required(definition, read).flatten()
     }
 
     /// An address of one of these schemes, or none.

@@ -1,6 +1,7 @@
 //! The settings that the rest of the program works with.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,16 +49,50 @@ pub struct HttpSettings {
     pub max_url: usize,
     /// How many octets the header fields of a request may have.
     pub max_headers: usize,
-    /// How long a connection may wait until the head of its next request is there.
+    /// How long the head of a request may take from its first octet.
     pub header_timeout: Duration,
     /// Names that requests may call the service by, beside its own on a loopback address.
     pub allowed_hosts: Vec<String>,
+    /// How long a connection may be open without a request.
+    pub idle_timeout: Duration,
+    /// How long a body may stand still, and an answer that its client does not take.
+    pub stall_timeout: Duration,
+    /// Requests under way at the most that memory cannot answer.
+    pub max_in_flight: usize,
+    /// How long a request may take before it can count as late.
+    pub target_latency: Duration,
+    /// Imports and exports under way at the most.
+    pub max_streams: usize,
+    /// How many octets the body of an import may have.
+    pub max_import: u64,
+    /// How much one caller may ask for.
+    pub quotas: QuotaSettings,
     /// Open connections at the most.
     pub max_connections: usize,
     /// How long new connections are taken once the process has begun to stop.
     pub drain_grace: Duration,
     /// How long requests in flight may go on after that.
     pub drain_limit: Duration,
+}
+
+/// How much one caller may ask for; `None` is as much as it likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuotaSettings {
+    /// All requests.
+    pub requests: Option<Rate>,
+    /// Look-ups by address.
+    pub lookups: Option<Rate>,
+    /// Reads that must ask the primary.
+    pub strong_reads: Option<Rate>,
+}
+
+/// So many in so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub requests: NonZeroU32,
+    /// In how many seconds.
+    pub seconds: u32,
 }
 
 impl Default for HttpSettings {
@@ -209,13 +244,25 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
         max_headers: 32 * 1024,
         header_timeout: resolver.duration(&of::HTTP_HEADER_TIMEOUT),
         allowed_hosts: resolver.host_names(&of::HTTP_ALLOWED_HOSTS),
-        max_connections: resolver
-            .count(&of::HTTP_MAX_CONNECTIONS)
-            .try_into()
-            .unwrap_or(usize::MAX),
+        idle_timeout: resolver.duration(&of::HTTP_IDLE_TIMEOUT),
+        stall_timeout: resolver.duration(&of::HTTP_STALL_TIMEOUT),
+        max_in_flight: count(resolver, &of::HTTP_MAX_IN_FLIGHT),
+        target_latency: resolver.duration(&of::HTTP_TARGET_LATENCY),
+        max_streams: count(resolver, &of::HTTP_MAX_STREAMS),
+        max_import: resolver.octets(&of::HTTP_MAX_IMPORT),
+        quotas: QuotaSettings {
+            requests: resolver.rate(&of::QUOTAS_REQUESTS),
+            lookups: resolver.rate(&of::QUOTAS_LOOKUPS),
+            strong_reads: resolver.rate(&of::QUOTAS_STRONG_READS),
+        },
+        max_connections: count(resolver, &of::HTTP_MAX_CONNECTIONS),
         drain_grace: resolver.duration(&of::HTTP_DRAIN_GRACE),
         drain_limit: resolver.duration(&of::HTTP_DRAIN_LIMIT),
     }
+}
+
+fn count(resolver: &mut Resolver, definition: &'static of::Definition) -> usize {
+    resolver.count(definition).try_into().unwrap_or(usize::MAX)
 }
 
 fn store(resolver: &mut Resolver, data_dir: String) -> StoreSettings {

@@ -71,7 +71,8 @@ impl<R: BufRead> CsvRows<R> {
                     "A quote is never closed, so that the rest of the file belongs to this row.",
                 )),
             };
-            let ends = self.place.line;
+            // A record ends with the first octet of a line break of two.
+            let ends = self.place.line + u64::from(self.place.is_within);
             return Ok(Some(Row {
                 begins,
                 ends,
@@ -131,6 +132,7 @@ impl<R: BufRead> CsvRows<R> {
             (written, fields, length) = (written + wrote, fields + ended, length + read);
             if at_end {
                 self.place.line += read as u64;
+                self.place.is_within &= read == 0;
             } else {
                 self.place.pass(&available[..read]);
                 self.input.consume(read);

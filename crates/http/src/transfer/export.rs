@@ -1,8 +1,8 @@
 use std::io::{self, BufWriter};
 use std::sync::Arc;
 
-use roster_domain::User;
 use roster_domain::ports::{StoreError, UserTransfer};
+use roster_domain::{User, UserId};
 use tokio::sync::mpsc;
 
 use super::row_writer::RowWriter;
@@ -32,9 +32,9 @@ pub async fn export(
     mut progressed: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
     let mut rows = RowWriter::new(format, BufWriter::with_capacity(1 << 16, target))?;
-    let mut pages = pages(transfer);
+    let mut pages = Pages::after(None, transfer);
     let mut users = 0;
-    while let Some(page) = pages.recv().await {
+    while let Some(page) = pages.next().await {
         for user in page? {
             rows.write(&user)?;
             users += 1;
@@ -49,22 +49,31 @@ pub async fn export(
     Ok(users)
 }
 
-/// The pages in order, read ahead of whoever takes them.
-fn pages(transfer: Arc<dyn UserTransfer>) -> mpsc::Receiver<Result<Vec<User>, StoreError>> {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let mut after = None;
-        loop {
-            let page = transfer.export(after, PAGE).await;
-            let last = page.as_ref().is_ok_and(|users| users.len() < PAGE as usize);
-            let failed = page.is_err();
-            if let Ok(users) = &page {
-                after = users.last().map(|user| user.id).or(after);
+/// The users in pages, read ahead of whoever takes them by one.
+pub struct Pages(mpsc::Receiver<Result<Vec<User>, StoreError>>);
+
+impl Pages {
+    /// Those after an id, or all.
+    pub fn after(mut after: Option<UserId>, transfer: Arc<dyn UserTransfer>) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let page = transfer.export(after, PAGE).await;
+                let last = page.as_ref().is_ok_and(|users| users.len() < PAGE as usize);
+                let failed = page.is_err();
+                if let Ok(users) = &page {
+                    after = users.last().map(|user| user.id).or(after);
+                }
+                if sender.send(page).await.is_err() || last || failed {
+                    break;
+                }
             }
-            if sender.send(page).await.is_err() || last || failed {
-                break;
-            }
-        }
-    });
-    receiver
+        });
+        Self(receiver)
+    }
+
+    /// The next one; `None` after the last, and after a failure.
+    pub async fn next(&mut self) -> Option<Result<Vec<User>, StoreError>> {
+        self.0.recv().await
+    }
 }

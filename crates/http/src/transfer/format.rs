@@ -22,6 +22,14 @@ impl Format {
         "created_at",
     ];
 
+    /// Its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
     /// The format that a file's name says; `None` when it says none.
     pub fn of_path(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();

@@ -2,15 +2,12 @@ use std::io::{self, Read};
 use std::pin::pin;
 
 use futures::future::{Either, select};
-use roster_domain::Invalid;
-use roster_domain::ports::{
-    Clock, IdSource, ImportRow, OnConflict, RowResult, StoreError, UserTransfer,
-};
+use roster_domain::ports::{Clock, IdSource, OnConflict, StoreError, UserTransfer};
 use serde::Serialize;
 
-use super::row_source::{Batch, InputError, batches};
+use super::importer::{Decided, Importer, RowEnd};
+use super::row_source::InputError;
 use super::{Format, Rejection};
-use crate::problem::FieldError;
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +82,7 @@ pub enum ImportStop {
 /// and says what the domain refuses. It ends after the batch under way when `interrupted` does.
 pub async fn import(
     transfer: Option<&dyn UserTransfer>,
-    (clock, ids): (&dyn Clock, &dyn IdSource),
+    surroundings: (&dyn Clock, &dyn IdSource),
     input: impl Read + Send + 'static,
     options: ImportOptions,
     observer: &mut (dyn ImportObserver + Send),
@@ -96,8 +93,8 @@ pub async fn import(
         committed_line: options.from_line.saturating_sub(1),
         stopped: None,
     };
-    let mut batches = match batches(input, options.format, options.from_line) {
-        Ok(batches) => batches,
+    let mut importer = match Importer::start(transfer, surroundings, input, options) {
+        Ok(importer) => importer,
         Err(error) => {
             report.stopped = Some(ImportStop::Input(error));
             return report;
@@ -105,25 +102,24 @@ pub async fn import(
     };
     let mut interrupted = pin!(interrupted);
     loop {
-        let next = match select(&mut interrupted, pin!(batches.recv())).await {
+        // A batch under way is always decided about: only the wait for the next one ends early.
+        let next = match select(&mut interrupted, pin!(importer.read())).await {
             Either::Left(_) => Err(ImportStop::Interrupted),
-            Either::Right((next, _)) => next.transpose().map_err(ImportStop::from),
+            Either::Right((next, _)) => next,
         };
-        let batch = match next {
-            Ok(Some(batch)) => batch,
+        let outcome = match next {
             Ok(None) => return report,
-            Err(stop) => {
-                report.stopped = Some(stop);
-                return report;
-            }
+            Ok(Some(batch)) => importer.decide(batch).await,
+            Err(stop) => Err(stop),
         };
-        let (octets, last_line) = (batch.octets, batch.rows.last().map_or(0, |row| row.ends));
-        let decided = decide(transfer, (clock, ids), batch, options.on_conflict).await;
-        let stored = decided.and_then(|decided| tell(&decided, observer));
-        match stored {
-            Ok(summary) => {
+        let told = outcome.and_then(|decided| {
+            let (line, octets) = (decided.last_line, decided.octets);
+            tell(decided, observer).map(|summary| (summary, line, octets))
+        });
+        match told {
+            Ok((summary, line, octets)) => {
                 report.summary.add(&summary);
-                report.committed_line = last_line;
+                report.committed_line = line;
                 observer.progressed(octets, &report.summary);
             }
             Err(stop) => {
@@ -134,101 +130,36 @@ pub async fn import(
     }
 }
 
-/// What became of one batch.
-struct Decided {
-    summary: Summary,
-    /// Rows that the domain or the store refuses.
-    rejections: Vec<Rejection>,
-    /// Rows because of which nothing of the batch is stored.
-    undone_by: Vec<Rejection>,
-}
-
-async fn decide(
-    transfer: Option<&dyn UserTransfer>,
-    (clock, ids): (&dyn Clock, &dyn IdSource),
-    batch: Batch,
-    on_conflict: OnConflict,
-) -> Result<Decided, ImportStop> {
-    let now = clock.now();
-    let mut decided = Decided {
-        summary: Summary::default(),
-        rejections: Vec::new(),
-        undone_by: Vec::new(),
-    };
-    let (mut lines, mut rows) = (Vec::new(), Vec::<ImportRow>::new());
-    for row in batch.rows {
-        decided.summary.read += 1;
-        match row.draft {
-            Err(rejection) => decided.rejections.push(rejection),
-            Ok(draft) => {
-                lines.push(row.begins);
-                rows.push(draft.into_row(ids, now));
-            }
-        }
-    }
-    let results = match transfer {
-        _ if rows.is_empty() => Vec::new(),
-        None => rows
-            .iter()
-            .map(|row| RowResult::Created(row.user.id))
-            .collect(),
-        Some(transfer) => {
-            let stored = transfer.import(&rows, on_conflict, now).await;
-            stored.map_err(ImportStop::Store)?
-        }
-    };
-    for (line, result) in lines.into_iter().zip(results) {
-        match result {
-            RowResult::Created(_) => decided.summary.created += 1,
-            RowResult::Updated(_) => decided.summary.updated += 1,
-            RowResult::Skipped(_) => decided.summary.skipped += 1,
-            RowResult::NotStored => {}
-            refused if on_conflict == OnConflict::Fail => {
-                decided.undone_by.push(refusal(line, refused));
-            }
-            refused => decided.rejections.push(refusal(line, refused)),
-        }
-    }
-    decided.rejections.sort_by_key(|rejection| rejection.line);
-    decided.summary.rejected = decided.rejections.len() as u64;
-    Ok(decided)
-}
-
 /// Tells the rejected rows. Of a batch that is undone only those that undid it: the others are
 /// told when the file is read from there again.
-fn tell(decided: &Decided, observer: &mut dyn ImportObserver) -> Result<Summary, ImportStop> {
-    if !decided.undone_by.is_empty() {
-        for rejection in &decided.undone_by {
-            observer.rejected(rejection).map_err(ImportStop::Rejects)?;
+fn tell(decided: Decided, observer: &mut dyn ImportObserver) -> Result<Summary, ImportStop> {
+    let Decided {
+        outcomes,
+        is_undone,
+        summary,
+        ..
+    } = decided;
+    for outcome in outcomes {
+        let line = outcome.line;
+        match outcome.end {
+            RowEnd::Undoing(errors) => observer.rejected(&Rejection { line, errors }),
+            RowEnd::Rejected(errors) if !is_undone => {
+                observer.rejected(&Rejection { line, errors })
+            }
+            _ => Ok(()),
         }
-        return Err(ImportStop::Conflict);
+        .map_err(ImportStop::Rejects)?;
     }
-    for rejection in &decided.rejections {
-        observer.rejected(rejection).map_err(ImportStop::Rejects)?;
+    if is_undone {
+        Err(ImportStop::Conflict)
+    } else {
+        Ok(summary)
     }
-    Ok(decided.summary)
-}
-
-fn refusal(line: u64, result: RowResult) -> Rejection {
-    let (pointer, code, detail) = match result {
-        RowResult::EmailTaken => (
-            "/email",
-            "email_taken",
-            "The address belongs to another user, perhaps a deleted one.",
-        ),
-        RowResult::IdTaken => (
-            "/id",
-            "id_taken",
-            "The id is or was a user's who is deleted.",
-        ),
-        _ => ("", "exists", "The user is there."),
-    };
-    let errors = vec![FieldError::new(pointer, Invalid::new(code, detail))];
-    Rejection { line, errors }
 }
 
 impl Summary {
-    fn add(&mut self, batch: &Self) {
+    /// Adds what became of a further batch.
+    pub fn add(&mut self, batch: &Self) {
         self.read += batch.read;
         self.created += batch.created;
         self.updated += batch.updated;

@@ -20,6 +20,8 @@ pub(super) struct Place {
     pub(super) line: u64,
     /// The octets that lie behind.
     pub(super) octets: u64,
+    /// Whether the last of them was in the middle of a line.
+    pub(super) is_within: bool,
 }
 
 impl Place {
@@ -30,6 +32,7 @@ impl Place {
     )]
     pub(super) fn pass(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
+        self.is_within = octets.last().map_or(self.is_within, |last| *last != b'\n');
         self.line += octets.iter().filter(|octet| **octet == b'\n').count() as u64;
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::Format;
 
 /// Writes users as rows, one after the other.
-pub(super) enum RowWriter<W: Write> {
+pub(crate) enum RowWriter<W: Write> {
     Ndjson(W),
     Csv(Box<csv::Writer<W>>),
 }
@@ -27,19 +27,24 @@ struct Row<'a> {
 
 impl<W: Write> RowWriter<W> {
     /// A writer that has written what stands before the first row.
-    pub(super) fn new(format: Format, output: W) -> io::Result<Self> {
-        Ok(match format {
+    pub(crate) fn new(format: Format, output: W) -> io::Result<Self> {
+        let mut writer = Self::going_on(format, output);
+        if let Self::Csv(rows) = &mut writer {
+            rows.write_record(Format::MEMBERS)?;
+        }
+        Ok(writer)
+    }
+
+    /// A writer of rows alone.
+    pub(crate) fn going_on(format: Format, output: W) -> Self {
+        match format {
             Format::Ndjson => Self::Ndjson(output),
-            Format::Csv => {
-                let mut writer = csv::Writer::from_writer(output);
-                writer.write_record(Format::MEMBERS)?;
-                Self::Csv(Box::new(writer))
-            }
-        })
+            Format::Csv => Self::Csv(Box::new(csv::Writer::from_writer(output))),
+        }
     }
 
     /// Writes one user.
-    pub(super) fn write(&mut self, user: &User) -> io::Result<()> {
+    pub(crate) fn write(&mut self, user: &User) -> io::Result<()> {
         let (id, created_at) = (user.id.to_string(), user.created_at.to_string());
         let locale = user.locale.as_ref().map(roster_domain::Locale::as_str);
         let avatar_url = user.avatar_url.as_ref();
@@ -73,7 +78,7 @@ impl<W: Write> RowWriter<W> {
     }
 
     /// What was written into, with every octet in it.
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub(crate) fn finish(self) -> io::Result<W> {
         match self {
             Self::Ndjson(mut output) => output.flush().map(|()| output),
             Self::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),

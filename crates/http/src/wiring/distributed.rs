@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roster_adapters_postgres::{
     PostgresActivities, PostgresChangeLog, PostgresNotifications, PostgresPool, PostgresReadiness,
-    PostgresSettings, PostgresStats, PostgresUsers,
+    PostgresSettings, PostgresStats, PostgresUserTransfer, PostgresUsers,
 };
 use roster_adapters_redis::{RedisCacheRelay, RedisReadiness, RedisSettings, RedisUserCache};
 use roster_app::{Caches, ChangeLogKeeper, Runtime, SharedCache};
@@ -67,6 +67,7 @@ pub(super) async fn open(
         notifications: Arc::new(PostgresNotifications::new(pool.clone())),
         activities: Arc::new(PostgresActivities::new(pool.clone())),
         stats: Arc::new(PostgresStats::new(pool.clone())),
+        transfer: Arc::new(PostgresUserTransfer::new(pool.clone())),
         caches,
         dependencies,
     };

@@ -1,10 +1,11 @@
 //! One process on a SQLite file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roster_adapters_sqlite::{
     DataFolder, LockError, SqliteActivities, SqliteNotifications, SqliteReadiness, SqliteSettings,
-    SqliteStats, SqliteStore, SqliteUsers,
+    SqliteStats, SqliteStore, SqliteUserTransfer, SqliteUsers,
 };
 use roster_app::Caches;
 
@@ -21,14 +22,21 @@ pub(super) struct Embedded {
 pub(super) async fn open(
     settings: &EmbeddedSettings,
     holder: &str,
+    deadline: Duration,
 ) -> Result<(Embedded, Ports), StartError> {
-    let embedded = Embedded::open(settings, holder).await?;
+    // A write that another process keeps waiting says so itself, before its request's deadline.
+    let file = SqliteSettings {
+        writer_queue_timeout: deadline * 3 / 4,
+        ..SqliteSettings::default()
+    };
+    let embedded = Embedded::open_as(settings, holder, &file).await?;
     let store = &embedded.store;
     let ports = Ports {
         users: Arc::new(SqliteUsers::new(store)),
         notifications: Arc::new(SqliteNotifications::new(store)),
         activities: Arc::new(SqliteActivities::new(store)),
         stats: Arc::new(SqliteStats::new(store)),
+        transfer: Arc::new(SqliteUserTransfer::new(store)),
         caches: Caches::Embedded,
         dependencies: vec![Dependency {
             name: "database",
@@ -44,8 +52,16 @@ impl Embedded {
         settings: &EmbeddedSettings,
         holder: &str,
     ) -> Result<Self, StartError> {
+        Self::open_as(settings, holder, &SqliteSettings::default()).await
+    }
+
+    async fn open_as(
+        settings: &EmbeddedSettings,
+        holder: &str,
+        file: &SqliteSettings,
+    ) -> Result<Self, StartError> {
         let folder = lock(settings, holder)?;
-        let store = roster_adapters_sqlite::open(&folder.database(), &SqliteSettings::default())
+        let store = roster_adapters_sqlite::open(&folder.database(), file)
             .await
             .map_err(|source| StartError::File(source.into()))?;
         Ok(Self { store, folder })

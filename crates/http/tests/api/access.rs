@@ -14,7 +14,7 @@ use crate::tokens::Mint;
 /// Every operation and who may do it: `*` is everybody, without a token; `s` the user that the
 /// path names, `u` any user about itself, and the scopes are `r` users:read, `w` users:write,
 /// `a` users:admin, `f` feeds:write, `o` ops.
-const ROWS: [(&str, &str); 33] = [
+const ROWS: [(&str, &str); 35] = [
     ("GET /livez", "*"),
     ("GET /readyz", "*"),
     ("GET /version", "*"),
@@ -25,6 +25,8 @@ const ROWS: [(&str, &str); 33] = [
     ("POST /v1/users", "wa"),
     ("POST /v1/users/batch-get", "ra"),
     ("POST /v1/users/lookup", "ra"),
+    ("GET /v1/users/export", "a"),
+    ("POST /v1/users/import", "a"),
     ("GET /v1/users/{id}", "sra"),
     ("PATCH /v1/users/{id}", "swa"),
     ("DELETE /v1/users/{id}", "wa"),

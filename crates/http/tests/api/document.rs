@@ -150,7 +150,12 @@ fn check_answer(document: &Value, operation: &Value, answer: &Answer, place: &st
             "{place}: {problem} is not documented"
         );
     }
-    if content_type.ends_with("json") {
+    if content_type == "application/x-ndjson" {
+        for line in answer.text().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            check(document, &content["schema"], &line, place);
+        }
+    } else if content_type.ends_with("json") {
         check(document, &content["schema"], &answer.json(), place);
     }
 }

@@ -18,11 +18,16 @@ mod caches;
 mod service;
 
 mod access;
+mod capacity;
 mod enumeration;
 mod forged;
+mod limits;
 mod mass_assignment;
+mod quotas;
 mod shared_proxy;
 mod standing;
+
+mod transfer;
 
 mod failures;
 mod refusals;

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
-    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUsers, SequentialIds,
-    TokioSpawner,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
+    SequentialIds, TokioSpawner,
 };
 use roster_app::{
     ActivityService, CachePolicy, Caches, DashboardPolicy, DashboardService, NotificationService,
     Runtime, SharedCache, StatsService, UserService,
 };
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, UserRepository,
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
 };
 use roster_http::authentication::Authentication;
 use roster_http::metrics::Metrics;
@@ -35,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) notifications: Arc<dyn NotificationRepository>,
     pub(crate) activities: Arc<dyn ActivityRepository>,
     pub(crate) stats: Arc<dyn StatsRepository>,
+    pub(crate) transfer: Arc<dyn UserTransfer>,
     pub(crate) caches: Caches,
     pub(crate) settings: HttpSettings,
     pub(crate) authentication: Authentication,
@@ -52,6 +53,7 @@ impl Parts {
             notifications: Arc::new(MemoryNotifications::new(store.clone())),
             activities: Arc::new(MemoryActivities::new(store.clone())),
             stats: Arc::new(MemoryStats::new(store.clone())),
+            transfer: Arc::new(MemoryUserTransfer::new(store.clone())),
             caches: Caches::Embedded,
             settings: HttpSettings::default(),
             authentication: Authentication::off(),
@@ -103,6 +105,7 @@ impl Parts {
                 DashboardPolicy::default(),
                 runtime.clone(),
             ),
+            transfer: users.transfer(self.transfer),
             users,
             notifications: NotificationService::new(
                 Arc::clone(&self.notifications),
@@ -204,18 +207,21 @@ impl Call {
 }
 
 impl Api {
-    pub(crate) async fn send(&self, call: Call) -> Answer {
+    /// The answer before any of its body is read.
+    pub(crate) async fn begin(&self, call: Call) -> Response<Body> {
         let mut request = Request::builder().method(&*call.method).uri(call.uri);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        let response = self
-            .router
+        self.router
             .clone()
             .oneshot(request.body(Body::from(call.body)).unwrap())
             .await
-            .unwrap();
-        let (head, body) = response.into_parts();
+            .unwrap()
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        let (head, body) = self.begin(call).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer {
             status: head.status,

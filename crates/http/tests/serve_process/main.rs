@@ -6,14 +6,21 @@
     clippy::panic,
     reason = "helpers of tests fail as tests do"
 )]
+#![expect(
+    clippy::future_not_send,
+    reason = "each test waits for its own process alone"
+)]
 
 mod access;
 mod caches;
 mod commands;
+mod disk;
 mod distributed;
 mod metrics;
 mod process;
 mod revocation;
 mod server;
+mod slow_clients;
 mod start;
 mod stop;
+mod streams;

@@ -52,9 +52,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports, and waits until it says that it is ready.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::start_as(roster(folder), folder, args)
+    }
+
+    /// The same by a command that runs it in its own way.
+    pub(crate) fn start_as(mut command: Command, folder: &Path, args: &[&str]) -> Self {
         let listen = ["--listen", "127.0.0.1:0"];
         let own = args.contains(&listen[0]);
-        let mut child = roster(folder)
+        let mut child = command
             .args(if own { &[] } else { listen.as_slice() })
             .args(["--metrics-listen", "127.0.0.1:0", "--log-format", "json"])
             .args(args)
@@ -115,6 +120,22 @@ impl Server {
             .default_headers(headers.into_iter().collect())
             .build()
             .unwrap()
+    }
+
+    /// How much memory it has now, in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// How much memory it ever had, in KiB.
+    pub(crate) fn most_resident(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -89,7 +89,7 @@ pub async fn update_gives_the_stored_user_the_members_of_the_row(store: &dyn Sto
         ..full_user(1)
     };
     let results = import(store, &[with_id(row.clone())], OnConflict::Update).await;
-    assert_eq!(results, [RowResult::Updated(one.id)]);
+    assert_eq!(results, [RowResult::Updated(one.id, version(2))]);
     let expected = User {
         version: version(2),
         updated_at: later(50),
@@ -105,7 +105,7 @@ pub async fn update_keeps_created_at(store: &dyn StoreFixture) {
         ..renamed(1)
     };
     let results = import(store, &[with_id(row)], OnConflict::Update).await;
-    assert_eq!(results, [RowResult::Updated(one.id)]);
+    assert_eq!(results, [RowResult::Updated(one.id, version(2))]);
     let found = find(store, &[one.id]).await;
     assert_eq!(found[0].created_at, one.created_at);
 }
@@ -118,7 +118,7 @@ pub async fn update_knows_a_user_by_the_address_when_no_id_is_given(store: &dyn 
         ..renamed(2)
     };
     let results = import(store, &[without_id(row)], OnConflict::Update).await;
-    assert_eq!(results, [RowResult::Updated(one.id)]);
+    assert_eq!(results, [RowResult::Updated(one.id, version(2))]);
     let expected = User {
         email: email("USER-1@example.com"),
         name: name("Renamed"),
@@ -147,7 +147,7 @@ pub async fn update_moves_the_claim(store: &dyn StoreFixture) {
         ..new_user(1)
     };
     let results = import(store, &[with_id(row)], OnConflict::Update).await;
-    assert_eq!(results, [RowResult::Updated(one.id)]);
+    assert_eq!(results, [RowResult::Updated(one.id, version(2))]);
     let users = store.users();
     let moved = users.find_id_by_email(&email("new@example.com")).await;
     assert_eq!(moved.unwrap(), Some(one.id));

@@ -22,7 +22,7 @@ pub async fn update_takes_the_later_row_of_a_batch(store: &dyn StoreFixture) {
     let id = user_id(1);
     let expected = [
         RowResult::Created(id),
-        RowResult::Updated(id),
+        RowResult::Updated(id, version(2)),
         RowResult::Skipped(id),
     ];
     assert_eq!(results, expected);
@@ -78,7 +78,10 @@ pub async fn an_address_that_an_earlier_row_freed_can_be_taken(store: &dyn Store
     };
     let batch = [with_id(moved), with_id(taker)];
     let results = import(store, &batch, OnConflict::Update).await;
-    let expected = [RowResult::Updated(one.id), RowResult::Created(user_id(2))];
+    let expected = [
+        RowResult::Updated(one.id, version(2)),
+        RowResult::Created(user_id(2)),
+    ];
     assert_eq!(results, expected);
     let owner = store.users().find_id_by_email(&one.email).await;
     assert_eq!(owner.unwrap(), Some(user_id(2)));

@@ -70,7 +70,7 @@ impl UserTransfer for Transfer {
     ) -> Result<Vec<RowResult>, StoreError> {
         let results = self.inner.import(rows, on_conflict, at).await?;
         for (row, result) in rows.iter().zip(&results) {
-            if let RowResult::Updated(id) = result
+            if let RowResult::Updated(id, _) = result
                 && self.rule == TransferRule::UpdateTakesCreatedAt
             {
                 let mut created_at = self.created_at.lock().unwrap();
