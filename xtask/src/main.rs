@@ -14,6 +14,7 @@ mod ci;
 mod deny;
 mod dev;
 mod docs_check;
+mod fuzz;
 mod model;
 mod openapi;
 mod services;
@@ -55,6 +56,8 @@ enum Task {
     Dev(dev::Args),
     /// Search the model of the cache protocol for violations
     Model(model::Args),
+    /// Feed every parser of what strangers send from its corpus for a while
+    Fuzz(fuzz::Args),
     /// Write docs/openapi.json from the code
     Openapi(openapi::Args),
     /// Write the offline data of the SQL queries from private databases
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Deny => deny::run(),
         Task::Dev(args) => dev::run(&args),
         Task::Model(args) => model::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Openapi(args) => openapi::run(&args),
         Task::Sqlx(args) => sqlx_data::run(&args),
         Task::Acceptance(args) => acceptance::run(&args),

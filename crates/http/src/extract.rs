@@ -13,6 +13,8 @@ mod freshness;
 
 pub(crate) mod accept;
 
+#[cfg(test)]
+pub(crate) use body::parse;
 pub(crate) use body::{ApiJson, ApiMergePatch, broken_body, is_one_of};
 pub(crate) use caller::Caller;
 pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};

@@ -61,6 +61,7 @@ const TEST_TOOLS: &[&str] = &[
     "roster-test-services",
     "roster-load-bench",
     "roster-cache-model",
+    "roster-fuzz",
     "roster-adapters-memory",
     "xtask",
 ];
@@ -148,6 +149,11 @@ pub(crate) const TABLE: &[Row] = &[
         package: "roster-soak",
         may_name: &["roster-test-services"],
         never_reaches: SHIPPED,
+    },
+    Row {
+        package: "roster-fuzz",
+        may_name: &[],
+        never_reaches: &["roster-*"],
     },
     Row {
         package: "xtask",

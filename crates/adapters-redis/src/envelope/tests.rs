@@ -313,3 +313,50 @@ proptest! {
         prop_assert_eq!(read(&bytes, OURS, ID), as_value(user));
     }
 }
+
+#[test]
+fn fuzzed_stored_octets() {
+    let corpus =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/stored-octets");
+    let words: &[&[u8]] = &[b"V0000000000000001", b"N", b"T", b"L", b"ffffffffffffffff"];
+    roster_fuzz::run(&corpus, words, |octets| {
+        // As they came, and with the length and checksum that only their writer would know.
+        let as_it_is = read(octets, OURS, ID);
+        let repaired = read(&repaired(octets), OURS, ID);
+        for stored in [&as_it_is, &repaired] {
+            if let Stored::Value { user, expires_at } = stored {
+                let again = read(&value(OURS, user, *expires_at), OURS, ID);
+                assert_eq!(&again, stored);
+                assert_eq!(user.id, ID);
+            }
+        }
+        assert_eq!(floor(octets, OURS, ID), floor(octets, OURS, ID));
+        let shape = |stored: &Stored| match stored {
+            Stored::Unusable { fault, .. } => format!("{fault:?}"),
+            Stored::Value { user, .. } => {
+                format!("value {:?}", user.metadata.as_str().len().ilog2())
+            }
+            other => format!("{:?}", std::mem::discriminant(other)),
+        };
+        (
+            shape(&as_it_is),
+            shape(&repaired),
+            octets.len().min(VALUE_HEAD),
+        )
+    });
+}
+
+/// The octets of a value with what their frame must say of the rest.
+fn repaired(octets: &[u8]) -> Vec<u8> {
+    let mut octets = octets.to_vec();
+    if octets.len() < VALUE_HEAD || octets[0] != b'V' {
+        return octets;
+    }
+    let payload = octets.split_off(VALUE_HEAD);
+    octets.truncate(VALUE_CRC - 4);
+    octets.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
+    let crc = checksum(&octets, &payload);
+    octets.extend_from_slice(&crc.to_be_bytes());
+    octets.extend_from_slice(&payload);
+    octets
+}

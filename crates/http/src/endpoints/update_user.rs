@@ -132,3 +132,6 @@ pub(super) async fn update_user(
         .await?;
     reply::user(StatusCode::OK, &user)
 }
+
+#[cfg(test)]
+mod tests;

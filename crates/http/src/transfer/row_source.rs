@@ -142,3 +142,55 @@ fn read(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn fuzz(name: &str, format: Format) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/corpus")
+            .join(name);
+        let words: &[&[u8]] = &[
+            b"\n",
+            b"\r\n",
+            b"\"",
+            b",",
+            b"{\"email\":",
+            b"metadata",
+            b"\xff",
+        ];
+        roster_fuzz::run(&corpus, words, |octets| {
+            let input = octets.to_vec();
+            let lines = octets.split(|octet| *octet == b'\n').count() as u64;
+            let (mut last, mut codes) = (0, Vec::new());
+            let outcome = read(Cursor::new(input), format, 1, |batch| {
+                for row in batch.rows {
+                    assert!(row.begins >= last, "rows come in the order of their lines");
+                    assert!(row.begins <= row.ends && row.ends <= lines + 1);
+                    last = row.begins;
+                    codes.push(row.draft.err().map(|rejection| {
+                        assert_eq!(rejection.line, row.begins);
+                        rejection.errors.first().map(|error| error.code)
+                    }));
+                }
+                true
+            });
+            codes.dedup();
+            codes.truncate(4);
+            (outcome.is_ok(), codes)
+        });
+    }
+
+    #[test]
+    fn fuzzed_import_ndjson() {
+        fuzz("import-ndjson", Format::Ndjson);
+    }
+
+    #[test]
+    fn fuzzed_import_csv() {
+        fuzz("import-csv", Format::Csv);
+    }
+}

@@ -1,0 +1,71 @@
+//! Parsers of what strangers send, fed with whatever it may be.
+
+use std::mem::discriminant;
+use std::path::Path;
+
+use roster_domain::JsonObject;
+use roster_domain::pagination::Cursor;
+
+fn corpus(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(name)
+}
+
+/// The layout of a cursor before its checksum.
+const CURSOR: usize = 30;
+
+#[test]
+fn fuzzed_cursor() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    roster_fuzz::run(&corpus("cursor"), &[b"AQAA", b"-_", b"=", b"+/"], |input| {
+        // As it came, and as the layout with a checksum that is right, which no guess would be.
+        let text = String::from_utf8_lossy(input);
+        let as_it_is = text.parse::<Cursor>();
+        let mut octets: Vec<u8> = input.iter().copied().take(CURSOR).collect();
+        octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
+        let repaired = URL_SAFE_NO_PAD.encode(octets).parse::<Cursor>();
+        for cursor in [&as_it_is, &repaired].into_iter().flatten() {
+            assert_eq!(cursor.to_string().parse().as_ref(), Ok(cursor));
+        }
+        let shape = repaired.map(|cursor| (discriminant(&cursor.start), cursor.order as u8));
+        (as_it_is.is_ok(), shape.is_ok(), text.len().min(CURSOR + 8))
+    });
+}
+
+#[test]
+fn fuzzed_merge_patch() {
+    let words: &[&[u8]] = &[
+        b"null", b"{\"a\":", b"{}", b"\\u0000", b"\\ud800", b"1e400", b"\n", b"[[",
+    ];
+    roster_fuzz::run(&corpus("merge-patch"), words, |input| {
+        let text = String::from_utf8_lossy(input);
+        let (target, patch) = text.split_once('\n').unwrap_or((&text, "{}"));
+        let parsed = (target.parse::<JsonObject>(), patch.parse::<JsonObject>());
+        let code = |parsed: &Result<JsonObject, roster_domain::Invalid>| {
+            parsed.as_ref().err().map(|invalid| invalid.code)
+        };
+        let codes = (code(&parsed.0), code(&parsed.1));
+        let (Ok(target), Ok(patch)) = parsed else {
+            return (codes, None, 0);
+        };
+        let merged = target.merged_with(&patch);
+        if let Ok(merged) = &merged {
+            // Canonical text is its own canonical text, and a patch that was applied changes
+            // nothing when it is applied again.
+            assert_eq!(merged.as_str().parse().as_ref(), Ok(merged));
+            assert_eq!(merged.merged_with(&patch).as_ref(), Ok(merged));
+            assert!(merged.as_str().len() <= JsonObject::MAX_OCTETS);
+            assert_eq!(
+                target.merged_with(&JsonObject::empty()).as_ref(),
+                Ok(&target)
+            );
+        }
+        let length = merged
+            .as_ref()
+            .map_or(0, |merged| merged.as_str().len().ilog2());
+        (codes, code(&merged), length)
+    });
+}
