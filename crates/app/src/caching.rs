@@ -50,4 +50,4 @@ pub use upkeep::CacheUpkeep;
 #[cfg(all(test, feature = "explored"))]
 mod explored;
 #[cfg(test)]
-mod test_users;
+pub(crate) mod test_users;

@@ -13,10 +13,12 @@ mod dashboard;
 mod notifications;
 mod stats;
 
+mod batching;
 mod caching;
 
 mod cache_event;
 mod runtime;
+mod shared_error;
 
 pub use access::{
     Action, Forbidden, Principal, PrincipalKey, Scope, Scopes, Standing, Subject, UserChange,

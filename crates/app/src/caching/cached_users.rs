@@ -19,6 +19,7 @@ use super::tally::Tally;
 use super::tracking::Tracking;
 use super::turnstiles::Turnstiles;
 use super::watermark::Proofs;
+use crate::batching::{BatchedCache, BatchedUsers};
 use crate::{CacheObserver, Runtime};
 
 /// Users behind their caches: the way of a read, the way of a write's invalidation, and what
@@ -59,11 +60,12 @@ impl CachedUsers {
             Caches::Shared(_) => NearCache::tracked(policy.l1_octets, clock),
         });
         let tally = Arc::new(Tally::new(observer));
+        let users = BatchedUsers::new(users, policy.store_lanes, runtime.clone());
         let parts = Parts {
             pending: Arc::default(),
             bell: Arc::default(),
             observer: Arc::clone(&tally) as Arc<dyn CacheObserver>,
-            users,
+            users: Arc::new(users),
             near,
             policy,
             runtime,
@@ -141,8 +143,9 @@ impl Parts {
             Arc::clone(&self.runtime.clock),
             Arc::clone(&self.observer),
         );
+        let lanes = self.policy.cache_lanes;
         SharedParts {
-            cache: Arc::new(breaker),
+            cache: Arc::new(BatchedCache::new(Arc::new(breaker), lanes, &self.runtime)),
             namespace,
             proofs,
             relay,

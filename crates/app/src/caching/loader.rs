@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use roster_domain::ports::{BoxError, StoreError, UserRepository};
+use roster_domain::ports::{StoreError, UserRepository};
 use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Semaphore;
 
@@ -199,36 +199,5 @@ impl Loader {
             .map(|user| (user.id, Arc::new(user)))
             .collect();
         Ok(Rows { users, read_at })
-    }
-}
-
-/// An error of a load that several callers waited for.
-#[derive(Debug)]
-struct Shared(Arc<StoreError>);
-
-impl Shared {
-    fn driver(&self) -> &BoxError {
-        let (StoreError::Unavailable(source) | StoreError::Corrupt(source)) = &*self.0;
-        source
-    }
-}
-
-impl std::fmt::Display for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.driver().fmt(f)
-    }
-}
-
-impl std::error::Error for Shared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.driver().source()
-    }
-}
-
-/// The error of a load, for one of those who waited for it.
-pub(super) fn own(error: Arc<StoreError>) -> StoreError {
-    match &*error {
-        StoreError::Unavailable(_) => StoreError::Unavailable(Box::new(Shared(error))),
-        StoreError::Corrupt(_) => StoreError::Corrupt(Box::new(Shared(error))),
     }
 }

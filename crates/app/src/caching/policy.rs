@@ -39,6 +39,11 @@ pub struct CachePolicy {
     pub lease_wait: Duration,
     /// How many reads may load without filling at once.
     pub unfilled_loads: usize,
+    /// How many batches of reads by id may be under way in the store at once; what is asked
+    /// meanwhile goes out with the next.
+    pub store_lanes: usize,
+    /// The same for look-ups, grants and fills in the shared cache, each.
+    pub cache_lanes: usize,
     /// How long a write waits for its invalidation before it answers.
     pub invalidate_limit: Duration,
     /// How many octets the cache in this process may hold.
@@ -59,6 +64,8 @@ impl Default for CachePolicy {
             lease_ttl: Duration::from_secs(2),
             lease_wait: Duration::from_millis(50),
             unfilled_loads: 16,
+            store_lanes: 4,
+            cache_lanes: 4,
             invalidate_limit: Duration::from_millis(20),
             l1_octets: 64 * 1024 * 1024,
             l1_ttl: Duration::from_hours(1),

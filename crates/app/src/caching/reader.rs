@@ -5,13 +5,13 @@ use std::time::Duration;
 use roster_domain::{UserId, UserVersion};
 
 use super::flights::{Flights, Loaded, Seat};
-use super::loader::{Loader, own};
+use super::loader::Loader;
 use super::near_cache::{Kept, NearCache};
 use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
 use crate::{
     Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
-    TierStatus, UserError,
+    TierStatus, UserError, shared_error,
 };
 
 /// The way of a read.
@@ -156,7 +156,7 @@ impl Reader {
                     open.push((id, strong));
                     continue;
                 };
-                let loaded = result.map_err(own)?;
+                let loaded = result.map_err(|error| shared_error::store_error(&error))?;
                 match self.judge(&loaded, freshness, strong, before_read, collapsed)? {
                     Verdict::Take(answer) => {
                         answers.insert(id, answer);
