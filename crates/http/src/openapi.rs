@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{PathItem, RefOr};
 
@@ -36,6 +38,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(endpoints::routes().into_openapi());
     endpoints::me::describe(&mut document);
     describe_access(&mut document);
+    describe_parameters(&mut document);
     for (path, item) in &mut document.paths.paths {
         if path.starts_with("/v1/") {
             describe_quotas(item);
@@ -119,6 +122,36 @@ fn inline<T>(item: &RefOr<T>) -> Option<&T> {
     match item {
         RefOr::T(item) => Some(item),
         RefOr::Ref(_) => None,
+    }
+}
+
+/// A list of entity tags, or any.
+const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
+
+/// Says of parameters what the handlers' types cannot: numbers have no width, since what is above
+/// the most becomes the most, and If-Match has a form.
+fn describe_parameters(document: &mut utoipa::openapi::OpenApi) {
+    let parameters = operations(document).flat_map(|operation| operation.parameters.iter_mut());
+    for parameter in parameters.flatten() {
+        let RefOr::T(parameter) = parameter else {
+            continue;
+        };
+        let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else {
+            continue;
+        };
+        if matches!(
+            object.format,
+            Some(SchemaFormat::KnownFormat(KnownFormat::Int64))
+        ) {
+            object.format = None;
+        }
+        if parameter.parameter_in == ParameterIn::Header {
+            // A field that is not there is not null.
+            object.schema_type = Type::String.into();
+        }
+        if parameter.name == "If-Match" {
+            object.pattern = Some(ENTITY_TAGS.to_owned());
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const MOST: usize = 100;
 #[derive(utoipa::ToSchema)]
 pub(super) struct NewActivity {
     /// What was done: 1 to 64 of `a-z 0-9 . _ -`.
-    #[schema(value_type = String, min_length = 1, max_length = 64, example = "login")]
+    #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$", example = "login")]
     kind: FeedKind,
     /// When it happened; now when it is left out.
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-31T09:30:00Z")]

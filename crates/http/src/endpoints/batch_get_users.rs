@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::read_headers::describe_reads;
 use super::reply;
 use super::user_body::UserBody;
+use super::values;
 use crate::extract::{
     ApiJson, ApiQuery, Caller, Consistency, FromMembers, FromQuery, Members, NoCache, Query,
     Refused,
@@ -45,7 +46,7 @@ impl Parameters {
 #[derive(utoipa::ToSchema)]
 pub(super) struct UserIds {
     /// 1 to 100 ids; one may be there twice and is answered twice.
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 100, example = json!(["0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"]))]
+    #[schema(value_type = Vec<values::Id>, min_items = 1, max_items = 100, example = json!(["0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"]))]
     ids: Vec<UserId>,
 }
 

@@ -23,7 +23,6 @@ pub(crate) enum CacheMode {
 pub(crate) struct CacheStatus {
     /// Which caches there are: `embedded` one in this process, `coalescing` none, `shared` one in
     /// this process and Redis behind it.
-    #[schema(inline)]
     pub(crate) mode: CacheMode,
     /// Reads of users by the tier that answered.
     pub(crate) answers: TierAnswers,
@@ -121,7 +120,6 @@ pub(crate) struct HeldUser {
     /// `nothing`; `value`, the user; `absent`, that there is no such user; `floor`, that every
     /// version below the floor is stale; `leased`, that somebody is loading; `unavailable` when
     /// it did not answer.
-    #[schema(inline)]
     pub(crate) state: HeldState,
     /// The user's version; with `value` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ use crate::services::Services;
 #[derive(utoipa::ToSchema)]
 pub(super) struct NewNotification {
     /// What it is about: 1 to 64 of `a-z 0-9 . _ -`.
-    #[schema(value_type = String, min_length = 1, max_length = 64, example = "invoice.paid")]
+    #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$", example = "invoice.paid")]
     kind: FeedKind,
     /// The headline: one line that is not blank.
     #[schema(value_type = String, min_length = 1, max_length = 200, example = "Invoice 7 is paid")]

@@ -25,7 +25,6 @@ pub(crate) struct CachedUser {
     /// In Redis; null where there is none.
     pub(crate) l2: Option<HeldUser>,
     /// In the database: `value`, `absent` (also when the user is deleted) or `unavailable`.
-    #[schema(inline)]
     pub(crate) row: HeldUser,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Parameters {
     #[param(value_type = Option<String>, max_length = 512)]
     cursor: Option<Cursor>,
     /// Only of this kind.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 64)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$")]
     kind: Option<FeedKind>,
     /// Only at this moment or after it. A plus sign of an offset is sent as `%2B`.
     #[param(value_type = Option<String>, format = DateTime)]

@@ -6,8 +6,9 @@ use http::StatusCode;
 use roster_app::Action;
 use roster_domain::{Invalid, MarkRead, Marked, NotificationId, Timestamp, UserId};
 use serde::Serialize;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::reply;
+use super::{reply, values};
 use crate::extract::{
     ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused,
 };
@@ -16,17 +17,26 @@ use crate::services::Services;
 
 /// Which notifications become read: exactly one of the members is there.
 #[derive(utoipa::ToSchema)]
+#[schema(min_properties = 1, max_properties = 1)]
 #[expect(dead_code, reason = "it is the documented form of the body")]
 pub(super) struct ReadNotifications {
     /// These, 1 to 100; ids that are not there are passed over.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 100, example = json!(["0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"]))]
+    #[schema(value_type = Vec<values::Id>, required = false, min_items = 1, max_items = 100, example = json!(["0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f"]))]
     ids: Vec<NotificationId>,
     /// Those created at this moment or before it.
     #[schema(value_type = String, required = false, format = DateTime)]
     up_to: Timestamp,
     /// Every one; true is the only value.
-    #[schema(value_type = bool, required = false)]
+    #[schema(schema_with = only_true, required = false)]
     all: bool,
+}
+
+fn only_true() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .description(Some("Every one; true is the only value."))
+        .enum_values(Some([true]))
+        .build()
 }
 
 /// The body as it was read.

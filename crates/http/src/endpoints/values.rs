@@ -28,3 +28,9 @@ pub(super) fn raw<S: Serializer>(object: &JsonObject, serializer: S) -> Result<S
     let raw: &RawValue = serde_json::from_str(object.as_str()).map_err(ser::Error::custom)?;
     raw.serialize(serializer)
 }
+
+/// An id in the documented form of a body that lists several.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = "uuid")]
+#[expect(dead_code, reason = "it is the documented form of an id")]
+pub(super) struct Id(String);

@@ -10,7 +10,7 @@ use crate::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct Parameters {
     /// The sections, separated by commas.
-    #[param(value_type = Option<String>, default = "stats,notifications,activity", example = "stats,activity")]
+    #[param(value_type = Option<String>, pattern = "^(stats|notifications|activity)(,(stats|notifications|activity))*$", default = "stats,notifications,activity", example = "stats,activity")]
     sections: Sections,
     /// How many unread notifications at the most; more than 50 become 50.
     #[param(value_type = Option<u64>, minimum = 1, default = 10)]
