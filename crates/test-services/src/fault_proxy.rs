@@ -28,6 +28,14 @@ pub enum Fault {
     BlackHole,
     /// At most so many bytes are passed on at a time.
     Slice(usize),
+    /// A connection is reset when its client sends these bytes, and nothing of their answer arrives. With `delivered`
+    /// they reach the server before, which then sees an orderly end.
+    CutAt {
+        /// What the client sends, in one piece.
+        bytes: &'static [u8],
+        /// Whether the server gets it.
+        delivered: bool,
+    },
 }
 
 /// A TCP proxy on a loopback port in front of one server, which breaks connections on request.
@@ -196,8 +204,8 @@ async fn connection(
             () = &mut broken => None,
             ended = async {
                 tokio::try_join!(
-                    pump(client_read, server_write, faults.clone()),
-                    pump(server_read, client_write, faults),
+                    pump(client_read, server_write, faults.clone(), true),
+                    pump(server_read, client_write, faults, false),
                 )
             } => Some(ended),
         }
@@ -205,15 +213,21 @@ async fn connection(
     if !matches!(ended, Some(Ok(_))) {
         // Closing with a linger time of zero sends a reset instead of an orderly end.
         client.set_zero_linger()?;
-        server.set_zero_linger()?;
+        if !matches!(&ended, Some(Err(error)) if error.kind() == DELIVERED) {
+            server.set_zero_linger()?;
+        }
     }
     Ok(())
 }
+
+/// How a pump ends whose last bytes the server is to read.
+const DELIVERED: io::ErrorKind = io::ErrorKind::ConnectionAborted;
 
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut faults: watch::Receiver<Fault>,
+    of_client: bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -225,6 +239,18 @@ async fn pump(
         let _ = faults.wait_for(|fault| *fault != Fault::BlackHole).await;
         if read == 0 {
             return to.shutdown().await;
+        }
+        if let Fault::CutAt { bytes, delivered } = fault
+            && of_client
+            && buffer[..read]
+                .windows(bytes.len())
+                .any(|sent| sent == bytes)
+        {
+            if !delivered {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            to.write_all(&buffer[..read]).await?;
+            return Err(DELIVERED.into());
         }
         let piece = match fault {
             Fault::Slice(bytes) => bytes.max(1),

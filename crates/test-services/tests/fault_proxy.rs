@@ -44,6 +44,33 @@ fn cut_resets_live_connections_and_lets_new_ones_pass() {
 }
 
 #[test]
+fn a_connection_is_cut_at_what_its_client_sends() {
+    for delivered in [true, false] {
+        let (server, address) = listener();
+        let proxy = FaultProxy::start(address);
+        let mut client = connect(&proxy);
+        let (mut arrived, _) = server.accept().unwrap();
+        let bytes = b"commit";
+        proxy.set(Fault::CutAt { bytes, delivered });
+        client.write_all(b"begin").unwrap();
+        let mut words = [0; 5];
+        arrived.read_exact(&mut words).unwrap();
+        assert_eq!(&words, b"begin");
+        client.write_all(b"now commit;").unwrap();
+        assert_eq!(
+            client.read(&mut [0; 1]).unwrap_err().kind(),
+            ErrorKind::ConnectionReset
+        );
+        let mut rest = Vec::new();
+        let ended = arrived.read_to_end(&mut rest);
+        assert_eq!(ended.is_ok(), delivered);
+        assert_eq!(rest, if delivered { &b"now commit;"[..] } else { b"" });
+        proxy.set(Fault::Pass);
+        let _again = connect(&proxy);
+    }
+}
+
+#[test]
 fn a_moved_proxy_resets_live_connections_and_passes_new_ones_on_to_the_other_server() {
     let (first, (second, address)) = (echo_server(), listener());
     let proxy = FaultProxy::start(first);
