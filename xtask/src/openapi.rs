@@ -23,6 +23,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         "--quiet",
         "--package",
         "roster-http",
+        "--bin",
+        "roster",
         "--",
         "openapi",
     ]))?;

@@ -8,6 +8,7 @@ use roster_domain::{Activity, ActivityFilter, NewActivity, UserId};
 
 use crate::MemoryStore;
 use crate::page::slice;
+use crate::store::State;
 
 /// [`ActivityRepository`] in memory.
 #[derive(Clone, Debug)]
@@ -51,18 +52,24 @@ impl ActivityRepository for MemoryActivities {
         user: UserId,
         activities: &[NewActivity],
     ) -> Result<Option<Vec<bool>>, StoreError> {
-        Ok(self.store.with(|state| {
-            let row = state.live_mut(user)?;
-            let append = |new: &NewActivity| match row.activities.entry(new.id) {
-                Entry::Occupied(_) => false,
-                Entry::Vacant(free) => {
-                    free.insert(stored(new));
-                    true
-                }
-            };
-            Some(activities.iter().map(append).collect())
-        }))
+        Ok(self.store.with(|state| append(state, user, activities)))
     }
+}
+
+pub(crate) fn append(
+    state: &mut State,
+    user: UserId,
+    activities: &[NewActivity],
+) -> Option<Vec<bool>> {
+    let row = state.live_mut(user)?;
+    let append = |new: &NewActivity| match row.activities.entry(new.id) {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(free) => {
+            free.insert(stored(new));
+            true
+        }
+    };
+    Some(activities.iter().map(append).collect())
 }
 
 /// A new activity as it is stored.

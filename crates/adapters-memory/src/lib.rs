@@ -7,7 +7,9 @@
 mod store;
 
 mod page;
+mod user_search;
 mod user_transfer;
+mod user_writes;
 mod users;
 
 mod activities;
@@ -35,5 +37,7 @@ pub use stats::MemoryStats;
 pub use store::MemoryStore;
 pub use task_spawner::TokioSpawner;
 pub use user_cache::{MemorySnapshot, MemoryUserCache};
+pub use user_search::MemoryUserSearch;
 pub use user_transfer::MemoryUserTransfer;
+pub use user_writes::MemoryUserWrites;
 pub use users::MemoryUsers;

@@ -10,6 +10,7 @@ use roster_domain::{
 
 use crate::MemoryStore;
 use crate::page::slice;
+use crate::store::State;
 
 /// [`NotificationRepository`] in memory.
 #[derive(Clone, Debug)]
@@ -68,20 +69,7 @@ impl NotificationRepository for MemoryNotifications {
         user: UserId,
         notification: &NewNotification,
     ) -> Result<Option<CreatedNotification>, StoreError> {
-        Ok(self.store.with(|all| {
-            let row = all.live_mut(user)?;
-            let created = !row.notifications.contains_key(&notification.id);
-            let kept = row
-                .notifications
-                .entry(notification.id)
-                .or_insert_with(|| stored(notification))
-                .clone();
-            Some(CreatedNotification {
-                notification: kept,
-                created,
-                unread: row.unread(),
-            })
-        }))
+        Ok(self.store.with(|all| create(all, user, notification)))
     }
 
     async fn patch(
@@ -91,19 +79,7 @@ impl NotificationRepository for MemoryNotifications {
         patch: NotificationPatch,
         at: Timestamp,
     ) -> Result<Option<(Notification, Marked)>, StoreError> {
-        Ok(self.store.with(|all| {
-            let row = all.live_mut(user)?;
-            let notification = row.notifications.get_mut(&id)?;
-            let before = notification.clone();
-            mark(&mut notification.read_at, patch.read, at);
-            mark(&mut notification.archived_at, patch.archived, at);
-            let after = notification.clone();
-            let marked = Marked {
-                changed: u64::from(after != before),
-                unread: row.unread(),
-            };
-            Some((after, marked))
-        }))
+        Ok(self.store.with(|all| patch_one(all, user, id, patch, at)))
     }
 
     async fn mark_read(
@@ -112,26 +88,72 @@ impl NotificationRepository for MemoryNotifications {
         which: &MarkRead,
         at: Timestamp,
     ) -> Result<Option<Marked>, StoreError> {
-        Ok(self.store.with(|all| {
-            let row = all.live_mut(user)?;
-            let mut changed = 0;
-            for notification in row.notifications.values_mut() {
-                let meant = match which {
-                    MarkRead::Ids(ids) => ids.contains(&notification.id),
-                    MarkRead::UpTo(last) => notification.created_at <= *last,
-                    MarkRead::All => true,
-                };
-                if meant && notification.is_unread() {
-                    notification.read_at = Some(at);
-                    changed += 1;
-                }
-            }
-            Some(Marked {
-                changed,
-                unread: row.unread(),
-            })
-        }))
+        Ok(self.store.with(|all| mark_read(all, user, which, at)))
     }
+}
+
+pub(crate) fn create(
+    all: &mut State,
+    user: UserId,
+    notification: &NewNotification,
+) -> Option<CreatedNotification> {
+    let row = all.live_mut(user)?;
+    let created = !row.notifications.contains_key(&notification.id);
+    let kept = row
+        .notifications
+        .entry(notification.id)
+        .or_insert_with(|| stored(notification))
+        .clone();
+    Some(CreatedNotification {
+        notification: kept,
+        created,
+        unread: row.unread(),
+    })
+}
+
+pub(crate) fn patch_one(
+    all: &mut State,
+    user: UserId,
+    id: NotificationId,
+    patch: NotificationPatch,
+    at: Timestamp,
+) -> Option<(Notification, Marked)> {
+    let row = all.live_mut(user)?;
+    let notification = row.notifications.get_mut(&id)?;
+    let before = notification.clone();
+    mark(&mut notification.read_at, patch.read, at);
+    mark(&mut notification.archived_at, patch.archived, at);
+    let after = notification.clone();
+    let marked = Marked {
+        changed: u64::from(after != before),
+        unread: row.unread(),
+    };
+    Some((after, marked))
+}
+
+pub(crate) fn mark_read(
+    all: &mut State,
+    user: UserId,
+    which: &MarkRead,
+    at: Timestamp,
+) -> Option<Marked> {
+    let row = all.live_mut(user)?;
+    let mut changed = 0;
+    for notification in row.notifications.values_mut() {
+        let meant = match which {
+            MarkRead::Ids(ids) => ids.contains(&notification.id),
+            MarkRead::UpTo(last) => notification.created_at <= *last,
+            MarkRead::All => true,
+        };
+        if meant && notification.is_unread() {
+            notification.read_at = Some(at);
+            changed += 1;
+        }
+    }
+    Some(Marked {
+        changed,
+        unread: row.unread(),
+    })
 }
 
 /// A new notification as it is stored: neither read nor archived.

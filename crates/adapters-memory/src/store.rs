@@ -3,10 +3,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use roster_domain::ports::{CacheNamespace, Clock, Incarnation, WriteError};
+use roster_domain::ports::{CacheNamespace, Clock, Incarnation, KeptAnswer, WriteError};
 use roster_domain::{
-    Activity, ActivityId, Email, NewUser, Notification, NotificationId, Timestamp, User, UserId,
-    UserVersion,
+    Activity, ActivityId, Email, Fingerprint, KeySlot, NewUser, Notification, NotificationId,
+    Timestamp, User, UserId, UserVersion,
 };
 
 /// A database in memory; its clones are the same database.
@@ -38,6 +38,7 @@ impl MemoryStore {
                 claims: HashMap::new(),
                 purged: HashSet::new(),
                 changes: BTreeMap::new(),
+                answers: HashMap::new(),
             })),
             clock: None,
         }
@@ -90,6 +91,16 @@ pub(crate) struct State {
     purged: HashSet<UserId>,
     /// The change log, by its key.
     pub(crate) changes: BTreeMap<(UserId, UserVersion), Change>,
+    /// The answers of writes that were made under a key.
+    pub(crate) answers: HashMap<KeySlot, Answer>,
+}
+
+/// What is kept under a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) request: Fingerprint,
+    pub(crate) kept: KeptAnswer,
+    pub(crate) at: Timestamp,
 }
 
 /// A row of the change log.
@@ -211,6 +222,7 @@ impl State {
         let row = self.rows.remove(&id)?;
         self.claims.remove(row.user.email.normalized());
         self.purged.insert(id);
+        self.answers.retain(|_, answer| answer.kept.user != id);
         let version = row.user.version.next();
         self.log(id, version);
         Some(version)

@@ -10,7 +10,7 @@ use roster_domain::{
 
 use crate::MemoryStore;
 use crate::page::slice;
-use crate::store::{Row, count};
+use crate::store::{Row, State, count};
 
 /// [`UserRepository`] in memory.
 #[derive(Clone, Debug)]
@@ -62,11 +62,7 @@ impl UserRepository for MemoryUsers {
     }
 
     async fn insert(&self, user: &NewUser) -> Result<User, WriteError> {
-        self.store.with(|state| {
-            let stored = state.add(user)?;
-            state.log(stored.id, stored.version);
-            Ok(stored)
-        })
+        self.store.with(|state| insert(state, user))
     }
 
     async fn patch(
@@ -139,16 +135,7 @@ impl UserRepository for MemoryUsers {
         expected: Option<UserVersion>,
         at: Timestamp,
     ) -> Result<Option<User>, WriteError> {
-        self.store.with(|state| {
-            let Some(row) = state.rows.get(&id) else {
-                return Ok(None);
-            };
-            if !row.deleted {
-                return Err(WriteError::NotDeleted);
-            }
-            check(expected, row)?;
-            Ok(state.mark(id, false, at))
-        })
+        self.store.with(|state| restore(state, id, expected, at))
     }
 
     async fn purge(
@@ -167,7 +154,29 @@ impl UserRepository for MemoryUsers {
     }
 }
 
-fn check(expected: Option<UserVersion>, row: &Row) -> Result<(), WriteError> {
+pub(crate) fn insert(state: &mut State, user: &NewUser) -> Result<User, WriteError> {
+    let stored = state.add(user)?;
+    state.log(stored.id, stored.version);
+    Ok(stored)
+}
+
+pub(crate) fn restore(
+    state: &mut State,
+    id: UserId,
+    expected: Option<UserVersion>,
+    at: Timestamp,
+) -> Result<Option<User>, WriteError> {
+    let Some(row) = state.rows.get(&id) else {
+        return Ok(None);
+    };
+    if !row.deleted {
+        return Err(WriteError::NotDeleted);
+    }
+    check(expected, row)?;
+    Ok(state.mark(id, false, at))
+}
+
+pub(crate) fn check(expected: Option<UserVersion>, row: &Row) -> Result<(), WriteError> {
     let current = row.user.version;
     match expected {
         Some(expected) if expected != current => Err(WriteError::VersionMismatch { current }),
@@ -191,7 +200,7 @@ fn shows(filter: UserFilter, row: &Row) -> bool {
     active && !row.deleted
 }
 
-fn summary(row: &Row) -> UserSummary {
+pub(crate) fn summary(row: &Row) -> UserSummary {
     UserSummary {
         id: row.user.id,
         name: row.user.name.clone(),

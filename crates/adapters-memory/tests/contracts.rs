@@ -11,12 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
-    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserSearch,
+    MemoryUserTransfer, MemoryUserWrites, MemoryUsers,
 };
 use roster_domain::UserId;
 use roster_domain::ports::{
     ActivityRepository, CacheRelay, ChangeLog, NotificationRepository, Readiness, StatsRepository,
-    UserCache, UserRepository, UserTransfer,
+    UserCache, UserRepository, UserSearch, UserTransfer, UserWrites,
 };
 use roster_port_contracts::{CacheFixture, ReadinessFixture, RelayFixture, StoreFixture};
 
@@ -29,6 +30,14 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::new(MemoryUserTransfer::new(self.0.clone()))
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(MemoryUserWrites::new(self.0.clone()))
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::new(MemoryUserSearch::new(self.0.clone()))
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::{ActivityRepository, BoxError, StoreError};
 use roster_domain::{Activity, ActivityFilter, ActivityId, NewActivity, UserId};
+use sqlx::PgConnection;
 
 use crate::error::{corrupt, store_error};
 use crate::page::slice;
@@ -56,20 +57,29 @@ impl ActivityRepository for PostgresActivities {
         user: UserId,
         activities: &[NewActivity],
     ) -> Result<Option<Vec<bool>>, StoreError> {
-        let given: statements::Given = activities.iter().collect();
-        let stored = run!(self.pool, Write, connection => {
-            statements::append(connection, user, &given)
-        })
-        .map_err(store_error)?;
-        Ok(stored.map(|stored| {
-            let mut new: HashSet<_> = stored.into_iter().map(ActivityId::new).collect();
-            // Only the first of a repeated id is the new one.
-            activities
-                .iter()
-                .map(|activity| new.remove(&activity.id))
-                .collect()
-        }))
+        run!(self.pool, Write, connection => append(connection, user, activities))
+            .map_err(store_error)
     }
+}
+
+/// What [`ActivityRepository::append`] does, on a connection or in a transaction.
+pub(crate) async fn append(
+    connection: &mut PgConnection,
+    user: UserId,
+    activities: &[NewActivity],
+) -> sqlx::Result<Option<Vec<bool>>> {
+    let given: statements::Given = activities.iter().collect();
+    let Some(stored) = statements::append(connection, user, &given).await? else {
+        return Ok(None);
+    };
+    let mut new: HashSet<_> = stored.into_iter().map(ActivityId::new).collect();
+    // Only the first of a repeated id is the new one.
+    Ok(Some(
+        activities
+            .iter()
+            .map(|activity| new.remove(&activity.id))
+            .collect(),
+    ))
 }
 
 /// The rows of a user; `None` without a user. A user without rows is one row of nothing.

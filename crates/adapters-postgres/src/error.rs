@@ -37,3 +37,8 @@ pub(crate) fn violated_key(error: &sqlx::Error) -> Option<&str> {
 pub(crate) fn corrupt(error: impl Into<BoxError>) -> StoreError {
     StoreError::Corrupt(error.into())
 }
+
+/// The same inside of a transaction, which ends by it.
+pub(crate) fn undecodable(error: impl Into<BoxError>) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}

@@ -16,9 +16,13 @@ mod user_reads;
 mod user_removal;
 mod user_replacement;
 mod user_repository;
+mod user_search;
 mod user_writes;
 
 mod user_transfer;
+
+mod kept_answers;
+mod performing;
 
 mod activities;
 mod notifications;
@@ -37,9 +41,11 @@ pub use migrator::{
     MigrateError, MigrationReport, MigrationStatus, migrate, migration_status, revert,
 };
 pub use notifications::PostgresNotifications;
+pub use performing::PostgresUserWrites;
 pub use pool::{InvalidSettings, PostgresPool, PostgresSettings, connect};
 pub use readiness::PostgresReadiness;
 pub use stats::PostgresStats;
 pub use transaction_age::LONGEST_TRANSACTION;
 pub use user_repository::PostgresUsers;
+pub use user_search::PostgresUserSearch;
 pub use user_transfer::PostgresUserTransfer;

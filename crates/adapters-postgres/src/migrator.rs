@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 
 use crate::error::store_error;
 use crate::pool::{PostgresPool, connect_options};
+use crate::user_search::index_missing;
 
 static EMBEDDED: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -175,7 +176,26 @@ async fn apply_pending(connection: &mut PgConnection) -> Result<MigrationReport,
     for &version in &status.pending {
         apply(connection, embedded(version, false)?).await?;
     }
+    give_keys(connection).await?;
     report(connection, status.pending).await
+}
+
+/// Gives rows their search keys that a release before them has stored, a thousand at a time:
+/// whoever is interrupted goes on with what is left.
+async fn give_keys(connection: &mut PgConnection) -> sqlx::Result<()> {
+    const BATCH: u32 = 1_000;
+    let mut total = 0;
+    loop {
+        let rows = index_missing(connection, BATCH).await?;
+        total += rows;
+        if rows < u64::from(BATCH) {
+            break;
+        }
+        if total % (100 * u64::from(BATCH)) == 0 {
+            tracing::info!(rows = total, "Users get their search keys");
+        }
+    }
+    Ok(())
 }
 
 async fn revert_above(

@@ -11,9 +11,10 @@ use roster_domain::{
     MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
     NotificationState, Timestamp, UnreadNotifications, UserId,
 };
+use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use crate::error::{corrupt, store_error};
+use crate::error::{corrupt, store_error, undecodable};
 use crate::page::slice;
 use crate::pool::PostgresPool;
 use crate::retry::run;
@@ -77,31 +78,8 @@ impl NotificationRepository for PostgresNotifications {
         user: UserId,
         notification: &NewNotification,
     ) -> Result<Option<CreatedNotification>, StoreError> {
-        let made = run!(self.pool, Write, connection => {
-            writes::create(connection, user, notification)
-        })
-        .map_err(store_error)?;
-        let Some(made) = made else {
-            return Ok(None);
-        };
-        let stored = if made.created {
-            unread_copy(notification)
-        } else {
-            let row = run!(self.pool, Read, connection => {
-                writes::find(connection, user, notification.id)
-            })
-            .map_err(store_error)?;
-            match row {
-                Some(row) => row.try_into()?,
-                // The user was purged between the two statements.
-                None => return Ok(None),
-            }
-        };
-        Ok(Some(CreatedNotification {
-            notification: stored,
-            created: made.created,
-            unread: made.unread.try_into().map_err(corrupt)?,
-        }))
+        run!(self.pool, Write, connection => create(connection, user, notification))
+            .map_err(store_error)
     }
 
     async fn patch(
@@ -111,18 +89,8 @@ impl NotificationRepository for PostgresNotifications {
         patch: NotificationPatch,
         at: Timestamp,
     ) -> Result<Option<(Notification, Marked)>, StoreError> {
-        let row = run!(self.pool, Write, connection => {
-            writes::patch(connection, user, id, patch, at)
-        })
-        .map_err(store_error)?;
-        let Some(patched) = row else {
-            return Ok(None);
-        };
-        let marked = Marked {
-            changed: u64::from(patched.changed),
-            unread: patched.unread.try_into().map_err(corrupt)?,
-        };
-        Ok(Some((patched.row.try_into()?, marked)))
+        run!(self.pool, Write, connection => patch_one(connection, user, id, patch, at))
+            .map_err(store_error)
     }
 
     async fn mark_read(
@@ -131,28 +99,76 @@ impl NotificationRepository for PostgresNotifications {
         which: &MarkRead,
         at: Timestamp,
     ) -> Result<Option<Marked>, StoreError> {
-        let row = match which {
-            MarkRead::Ids(ids) => {
-                let ids: Vec<_> = ids.iter().map(|id| id.get()).collect();
-                run!(self.pool, Write, connection => {
-                    writes::mark_these(connection, user, &ids, at)
-                })
-            }
-            MarkRead::UpTo(moment) => run!(self.pool, Write, connection => {
-                writes::mark_up_to(connection, user, *moment, at)
-            }),
-            MarkRead::All => run!(self.pool, Write, connection => {
-                writes::mark_all(connection, user, at)
-            }),
-        };
-        let Some(row) = row.map_err(store_error)? else {
-            return Ok(None);
-        };
-        Ok(Some(Marked {
-            changed: row.changed.try_into().map_err(corrupt)?,
-            unread: row.unread.try_into().map_err(corrupt)?,
-        }))
+        run!(self.pool, Write, connection => mark_read(connection, user, which, at))
+            .map_err(store_error)
     }
+}
+
+/// What [`NotificationRepository::create`] does, on a connection or in a transaction.
+pub(crate) async fn create(
+    connection: &mut PgConnection,
+    user: UserId,
+    new: &NewNotification,
+) -> sqlx::Result<Option<CreatedNotification>> {
+    let Some(made) = writes::create(&mut *connection, user, new).await? else {
+        return Ok(None);
+    };
+    let notification = if made.created {
+        unread_copy(new)
+    } else {
+        match writes::find(connection, user, new.id).await? {
+            Some(row) => row.try_into().map_err(undecodable)?,
+            // The user was purged between the two statements.
+            None => return Ok(None),
+        }
+    };
+    Ok(Some(CreatedNotification {
+        notification,
+        created: made.created,
+        unread: made.unread.try_into().map_err(undecodable)?,
+    }))
+}
+
+/// What [`NotificationRepository::patch`] does.
+pub(crate) async fn patch_one(
+    connection: &mut PgConnection,
+    user: UserId,
+    id: NotificationId,
+    patch: NotificationPatch,
+    at: Timestamp,
+) -> sqlx::Result<Option<(Notification, Marked)>> {
+    let Some(patched) = writes::patch(connection, user, id, patch, at).await? else {
+        return Ok(None);
+    };
+    let marked = Marked {
+        changed: u64::from(patched.changed),
+        unread: patched.unread.try_into().map_err(undecodable)?,
+    };
+    Ok(Some((patched.row.try_into().map_err(undecodable)?, marked)))
+}
+
+/// What [`NotificationRepository::mark_read`] does.
+pub(crate) async fn mark_read(
+    connection: &mut PgConnection,
+    user: UserId,
+    which: &MarkRead,
+    at: Timestamp,
+) -> sqlx::Result<Option<Marked>> {
+    let row = match which {
+        MarkRead::Ids(ids) => {
+            let ids: Vec<_> = ids.iter().map(|id| id.get()).collect();
+            writes::mark_these(connection, user, &ids, at).await?
+        }
+        MarkRead::UpTo(last) => writes::mark_up_to(connection, user, *last, at).await?,
+        MarkRead::All => writes::mark_all(connection, user, at).await?,
+    };
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Marked {
+        changed: row.changed.try_into().map_err(undecodable)?,
+        unread: row.unread.try_into().map_err(undecodable)?,
+    }))
 }
 
 /// One notification; nothing in any column for a user who has none.

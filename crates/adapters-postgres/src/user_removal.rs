@@ -5,6 +5,7 @@ use roster_domain::{Email, Timestamp, UserId, UserVersion};
 use sqlx::types::Uuid;
 use sqlx::{Connection as _, PgConnection};
 
+use crate::kept_answers;
 use crate::transaction_age::refuse_old;
 use crate::user_row::{UserRow, version_parameter};
 
@@ -151,6 +152,7 @@ pub(crate) async fn purge(
     delete_notifications(&mut transaction, id).await?;
     delete_activities(&mut transaction, id).await?;
     delete_stats(&mut transaction, id).await?;
+    kept_answers::delete_of(&mut transaction, id).await?;
     let released = match user.email.parse::<Email>() {
         Ok(email) => delete_claim(&mut transaction, id, &email).await?,
         Err(_) => 0,

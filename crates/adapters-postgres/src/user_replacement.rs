@@ -1,10 +1,10 @@
 //! Replacing a user's members, and moving the claim on the address with them.
 
 use crate::moment::Moment;
-use roster_domain::{AvatarUrl, Email, Locale, Timestamp, UserReplacement};
+use roster_domain::{AvatarUrl, Email, Locale, Timestamp, UserId, UserReplacement};
 use sqlx::PgConnection;
 
-use crate::user_row::version_parameter;
+use crate::user_row::{UserRow, version_parameter};
 use crate::user_writes::WrittenRow;
 
 /// The address as it is stored, and the version it is stored at.
@@ -28,6 +28,24 @@ pub(crate) struct CurrentRow {
     pub(crate) version: i64,
 }
 
+/// The row, which nobody else changes until the transaction ends.
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    id: UserId,
+) -> sqlx::Result<Option<UserRow>> {
+    sqlx::query_as!(
+        UserRow,
+        "SELECT id, email, name, is_active, locale, avatar_url, metadata, version,
+                created_at, updated_at
+         FROM users
+         WHERE id = $1 AND deleted_at IS NULL
+         FOR UPDATE",
+        id.get()
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// The row after the replacement, or as it is at another version than the expected one. The
 /// claim stays: the address is the same in the form that is compared.
 pub(crate) async fn keep_claim(
@@ -35,6 +53,7 @@ pub(crate) async fn keep_claim(
     replacement: &UserReplacement,
     at: Timestamp,
 ) -> sqlx::Result<Option<WrittenRow>> {
+    let keys = replacement.search_keys();
     sqlx::query_as!(
         WrittenRow,
         r#"WITH target AS MATERIALIZED (
@@ -46,7 +65,8 @@ pub(crate) async fn keep_claim(
            ), changed AS (
                UPDATE users u
                SET email = $3, name = $4, is_active = $5, locale = $6, avatar_url = $7,
-                   metadata = $8, version = u.version + 1, updated_at = $9
+                   metadata = $8, version = u.version + 1, updated_at = $9,
+                   search_name = $10, search_email = $11, search_shared = $12
                FROM target t
                WHERE u.id = $1 AND u.id = t.id AND t.version = $2
                  AND (u.email, u.name, u.is_active, u.locale, u.avatar_url, u.metadata)
@@ -75,6 +95,9 @@ pub(crate) async fn keep_claim(
         replacement.avatar_url.as_ref().map(AvatarUrl::as_str),
         replacement.metadata.as_str(),
         Moment(at),
+        keys.name.as_str(),
+        keys.email.as_str(),
+        i16::from(keys.shared),
     )
     .fetch_optional(connection)
     .await
@@ -88,6 +111,7 @@ pub(crate) async fn move_claim(
     released: &Email,
     at: Timestamp,
 ) -> sqlx::Result<Option<WrittenRow>> {
+    let keys = replacement.search_keys();
     sqlx::query_as!(
         WrittenRow,
         r#"WITH target AS MATERIALIZED (
@@ -99,7 +123,8 @@ pub(crate) async fn move_claim(
            ), changed AS (
                UPDATE users u
                SET email = $3, name = $4, is_active = $5, locale = $6, avatar_url = $7,
-                   metadata = $8, version = u.version + 1, updated_at = $9
+                   metadata = $8, version = u.version + 1, updated_at = $9,
+                   search_name = $12, search_email = $13, search_shared = $14
                FROM target t
                WHERE u.id = $1 AND u.id = t.id AND t.version = $2
                RETURNING u.id, u.email, u.name, u.is_active, u.locale, u.avatar_url, u.metadata,
@@ -135,6 +160,9 @@ pub(crate) async fn move_claim(
         Moment(at),
         released.normalized(),
         replacement.email.normalized(),
+        keys.name.as_str(),
+        keys.email.as_str(),
+        i16::from(keys.shared),
     )
     .fetch_optional(connection)
     .await

@@ -14,7 +14,7 @@ use crate::pool::PostgresPool;
 use crate::retry::run;
 use crate::user_removal::Purge;
 use crate::user_row::{version, version_parameter};
-use crate::user_writes::WrittenRow;
+use crate::user_writes::{WrittenRow, inserted};
 use crate::{user_list, user_reads, user_removal, user_replacement, user_writes};
 
 /// Users in PostgreSQL.
@@ -112,19 +112,7 @@ impl UserRepository for PostgresUsers {
         if !stored {
             return Err(WriteError::IdTaken);
         }
-        let user = user.clone();
-        Ok(User {
-            id: user.id,
-            email: user.email,
-            name: user.name,
-            is_active: user.is_active,
-            locale: user.locale,
-            avatar_url: user.avatar_url,
-            metadata: user.metadata,
-            version: UserVersion::FIRST,
-            created_at: user.created_at,
-            updated_at: user.created_at,
-        })
+        Ok(inserted(user))
     }
 
     async fn patch(
@@ -216,7 +204,10 @@ impl UserRepository for PostgresUsers {
 }
 
 /// A row that is not changed and not at the expected version was refused for its version.
-fn written(row: WrittenRow, expected: Option<UserVersion>) -> Result<Written, WriteError> {
+pub(crate) fn written(
+    row: WrittenRow,
+    expected: Option<UserVersion>,
+) -> Result<Written, WriteError> {
     let changed = row.changed;
     if !changed {
         expect(expected, row.version)?;
@@ -225,14 +216,14 @@ fn written(row: WrittenRow, expected: Option<UserVersion>) -> Result<Written, Wr
     Ok(Written { user, changed })
 }
 
-fn expect(expected: Option<UserVersion>, current: i64) -> Result<(), WriteError> {
+pub(crate) fn expect(expected: Option<UserVersion>, current: i64) -> Result<(), WriteError> {
     match expected {
         Some(expected) if version_parameter(expected) != current => Err(mismatch(current)),
         _ => Ok(()),
     }
 }
 
-fn mismatch(current: i64) -> WriteError {
+pub(crate) fn mismatch(current: i64) -> WriteError {
     match version(current) {
         Ok(current) => WriteError::VersionMismatch { current },
         Err(error) => WriteError::Store(error),

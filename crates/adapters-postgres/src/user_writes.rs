@@ -1,8 +1,9 @@
 //! Inserting and patching users: each write and its row of the change log in one statement.
 
 use crate::moment::Moment;
+use roster_domain::search::{SearchKey, SearchKeys};
 use roster_domain::{
-    AvatarUrl, Locale, NewUser, ProfilePatch, Timestamp, UserId, UserName, UserVersion,
+    AvatarUrl, Locale, NewUser, ProfilePatch, Timestamp, User, UserId, UserName, UserVersion,
 };
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
@@ -15,12 +16,15 @@ use crate::user_row::{UserRow, version_parameter};
 /// row of the log that it leaves at the first version makes the insert fail on
 /// `user_changes_pkey`.
 pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sqlx::Result<bool> {
+    let keys = user.search_keys();
     let done = sqlx::query!(
         "WITH inserted AS (
              INSERT INTO users (id, email, name, is_active, locale, avatar_url, metadata,
-                                version, created_at, updated_at, deleted_at)
+                                version, created_at, updated_at, deleted_at, search_name,
+                                search_email, search_shared)
              SELECT $1::uuid, $2::text, $3::text, $4::boolean, $5::text, $6::text, $7::text,
-                    $8::bigint, $9::timestamptz, $9::timestamptz, NULL
+                    $8::bigint, $9::timestamptz, $9::timestamptz, NULL, $11::text, $12::text,
+                    $13::smallint
              WHERE NOT EXISTS (SELECT 1 FROM purged_users WHERE id = $1)
              RETURNING id, version
          ), claimed AS (
@@ -43,10 +47,30 @@ pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser) -> sql
         version_parameter(UserVersion::FIRST),
         Moment(user.created_at),
         user.email.normalized(),
+        keys.name.as_str(),
+        keys.email.as_str(),
+        i16::from(keys.shared),
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// The row that [`insert`] stores.
+pub(crate) fn inserted(user: &NewUser) -> User {
+    let user = user.clone();
+    User {
+        id: user.id,
+        email: user.email,
+        name: user.name,
+        is_active: user.is_active,
+        locale: user.locale,
+        avatar_url: user.avatar_url,
+        metadata: user.metadata,
+        version: UserVersion::FIRST,
+        created_at: user.created_at,
+        updated_at: user.created_at,
+    }
 }
 
 /// A row as it is after a write, and whether the write changed it.
@@ -87,7 +111,8 @@ impl WrittenRow {
 ///
 /// The row is locked first, and what is compared are the columns of the locked row: the UPDATE
 /// itself begins with the row of its snapshot, and would pass over a row that another write has
-/// just changed back to what that was.
+/// just changed back to what that was. A row without keys stays without: the address is not at
+/// hand to make the other.
 pub(crate) async fn patch(
     connection: &mut PgConnection,
     id: UserId,
@@ -95,16 +120,23 @@ pub(crate) async fn patch(
     expected: Option<UserVersion>,
     at: Timestamp,
 ) -> sqlx::Result<Option<WrittenRow>> {
+    let key = patch.name.as_ref().map(|name| SearchKey::of(name.as_str()));
     sqlx::query_as!(
         WrittenRow,
         r#"WITH target AS MATERIALIZED (
                SELECT id, email, name, is_active, locale, avatar_url, metadata, version,
-                      created_at, updated_at
+                      created_at, updated_at, search_name, search_email, search_shared
                FROM users
                WHERE id = $1 AND deleted_at IS NULL
                FOR UPDATE
            ), wanted AS MATERIALIZED (
                SELECT id, version,
+                      CASE WHEN search_email IS NULL THEN NULL
+                           ELSE COALESCE($10::text, search_name) END AS search_name,
+                      CASE WHEN $10::text IS NULL THEN search_shared
+                           ELSE (SELECT max(n)::smallint FROM generate_series(0, $11::int) AS n
+                                 WHERE left($10, n) = left(search_email, n))
+                           END AS search_shared,
                       COALESCE($2::text, name) AS name,
                       COALESCE($3::boolean, is_active) AS is_active,
                       CASE WHEN $4::boolean THEN locale ELSE $5::text END AS locale,
@@ -118,7 +150,8 @@ pub(crate) async fn patch(
            ), changed AS (
                UPDATE users u
                SET name = w.name, is_active = w.is_active, locale = w.locale,
-                   avatar_url = w.avatar_url, version = u.version + 1, updated_at = $9
+                   avatar_url = w.avatar_url, version = u.version + 1, updated_at = $9,
+                   search_name = w.search_name, search_shared = w.search_shared
                FROM wanted w
                WHERE u.id = $1 AND u.id = w.id
                RETURNING u.id, u.email, u.name, u.is_active, u.locale, u.avatar_url, u.metadata,
@@ -145,6 +178,8 @@ pub(crate) async fn patch(
         patch.avatar_url.value().map(AvatarUrl::as_str),
         expected.map(version_parameter),
         Moment(at),
+        key.as_ref().map(SearchKey::as_str),
+        i32::from(SearchKeys::MOST_SHARED),
     )
     .fetch_optional(connection)
     .await

@@ -6,7 +6,7 @@ use roster_domain::{Activity, ActivityFilter, NewActivity, UserId};
 use crate::SqliteStore;
 
 mod reads;
-mod writes;
+pub(crate) mod writes;
 
 /// [`ActivityRepository`] in a SQLite file.
 #[derive(Clone, Debug)]

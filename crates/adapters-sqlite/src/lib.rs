@@ -16,8 +16,12 @@ mod user_repository;
 
 mod user_list;
 mod user_reads;
+mod user_search;
 mod user_transfer;
 mod user_writes;
+
+mod kept_answers;
+mod performing;
 
 mod page;
 
@@ -37,8 +41,10 @@ pub use migrator::{
     MigrateError, MigrationReport, MigrationStatus, migrate, migration_status, revert,
 };
 pub use notifications::SqliteNotifications;
+pub use performing::SqliteUserWrites;
 pub use pool::{SqliteSettings, SqliteStore, open};
 pub use readiness::SqliteReadiness;
 pub use stats::SqliteStats;
 pub use user_repository::SqliteUsers;
+pub use user_search::SqliteUserSearch;
 pub use user_transfer::SqliteUserTransfer;

@@ -8,6 +8,7 @@ use sqlx::migrate::{Migrate as _, Migration, Migrator};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::pool::connect_to_write;
+use crate::user_search::index_missing;
 
 static EMBEDDED: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -135,7 +136,24 @@ pub(crate) async fn apply_pending(
             .await
             .map_err(|source| failed(migration, source))?;
     }
+    give_keys(connection).await?;
     report(connection, status.pending).await
+}
+
+/// Gives rows their search keys that a release before them has stored, a thousand at a time:
+/// whoever is interrupted goes on with what is left.
+async fn give_keys(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    const BATCH: u32 = 1_000;
+    loop {
+        let mut transaction = connection.begin().await?;
+        let rows = index_missing(&mut transaction, BATCH)
+            .await
+            .map_err(|error| MigrateError::Unavailable(error.into()))?;
+        transaction.commit().await?;
+        if rows < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
 }
 
 async fn revert_above(

@@ -9,7 +9,7 @@ use roster_domain::{
 use crate::SqliteStore;
 
 mod reads;
-mod writes;
+pub(crate) mod writes;
 
 /// [`NotificationRepository`] in a SQLite file.
 #[derive(Clone, Debug)]

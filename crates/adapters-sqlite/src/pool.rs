@@ -1,5 +1,6 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ impl Default for SqliteSettings {
 /// text of the statement and never with a bound value.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
+    path: Arc<Path>,
     readers: SqlitePool,
     writer: Writer,
     transfer_timeout: Duration,
@@ -75,6 +77,7 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
         .await
         .map_err(refused)?;
     Ok(SqliteStore {
+        path: path.into(),
         readers,
         writer: Writer::start(connection, settings.writer_queue_timeout),
         transfer_timeout: settings.transfer_timeout,
@@ -104,6 +107,28 @@ impl SqliteStore {
         self.writer.write(job).await
     }
 
+    /// Moves the write-ahead log into the file and empties it, so that nothing that was erased
+    /// stays behind in it. A reader that is in the way for longer than a moment leaves it to
+    /// the next one, and to the end of the process.
+    pub(crate) async fn empty_log(&self) {
+        let emptied = async {
+            let mut connection = connect_to_write(&self.path).await?;
+            sqlx::query("PRAGMA busy_timeout = 250")
+                .execute(&mut connection)
+                .await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&mut connection)
+                .await?;
+            connection.close().await
+        };
+        if let Err(error) = emptied.await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "The write-ahead log was not emptied after a user was erased"
+            );
+        }
+    }
+
     /// Runs a job that stores many users.
     pub(crate) async fn transfer<T, E>(&self, job: impl Job<T, E>) -> Result<T, E>
     where
@@ -121,6 +146,8 @@ pub(crate) async fn connect_to_write(path: &Path) -> Result<SqliteConnection, sq
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted is overwritten: an erased user is not to be read from free pages.
+        .pragma("secure_delete", "on")
         // In pages: a page that several commits change is moved into the file once.
         .pragma("wal_autocheckpoint", "4096")
         // The log shrinks again after a bulk load.

@@ -121,8 +121,13 @@ impl UserRepository for SqliteUsers {
         expected: Option<UserVersion>,
         _: Timestamp,
     ) -> Result<Option<UserVersion>, WriteError> {
-        self.store
+        let purged = self
+            .store
             .write(move |tx| Box::pin(async move { user_writes::purge(tx, id, expected).await }))
-            .await
+            .await;
+        if let Ok(Some(_)) = purged {
+            self.store.empty_log().await;
+        }
+        purged
     }
 }

@@ -1,11 +1,14 @@
-use roster_domain::ports::{WriteError, Written};
-use roster_domain::{NewUser, ProfilePatch, Timestamp, User, UserId, UserReplacement, UserVersion};
+use roster_domain::ports::{WriteError, WriteRefusal, Written};
+use roster_domain::{
+    NewUser, ProfilePatch, Timestamp, User, UserId, UserPatch, UserReplacement, UserVersion,
+};
 use sqlx::SqliteConnection;
 
 mod statements;
 
 pub(crate) use statements::{find, is_known, owner_of};
 
+use crate::kept_answers;
 use statements::Mark;
 
 /// Stores a user with its claim and its counters.
@@ -44,6 +47,24 @@ pub(crate) async fn patch(
         ..user.clone()
     };
     change(tx, user, next, at).await.map(Some)
+}
+
+/// Merges a patch into the row; nobody else writes while the transaction lasts.
+pub(crate) async fn update(
+    tx: &mut SqliteConnection,
+    id: UserId,
+    patch: &UserPatch,
+    expected: Option<UserVersion>,
+    at: Timestamp,
+) -> Result<Option<Written>, WriteRefusal> {
+    let Some(user) = find(tx, id).await? else {
+        return Ok(None);
+    };
+    check(expected, user.version)?;
+    let next = patch
+        .merged_into(&user)
+        .map_err(|(member, source)| WriteRefusal::Invalid { member, source })?;
+    Ok(Some(change(tx, user, next, at).await?))
 }
 
 /// Stores every member that can change.
@@ -156,6 +177,7 @@ pub(crate) async fn purge(
     statements::delete_notifications(tx, id).await?;
     statements::delete_activities(tx, id).await?;
     statements::delete_stats(tx, id).await?;
+    kept_answers::delete_of(tx, id).await?;
     let email = statements::delete_user(tx, id).await?;
     statements::unclaim(tx, &email, id).await?;
     statements::insert_purged(tx, id, version).await?;

@@ -14,6 +14,8 @@ mod concurrency;
 mod crash;
 #[path = "sqlite/data_folder.rs"]
 mod data_folder;
+#[path = "sqlite/erasure.rs"]
+mod erasure;
 #[path = "sqlite/faults.rs"]
 mod faults;
 #[path = "sqlite/migrations.rs"]

@@ -1,17 +1,19 @@
 use std::sync::Arc;
 
 use roster_domain::pagination::{FilterHash, Page, PageRequest};
-use roster_domain::ports::ActivityRepository;
+use roster_domain::ports::{ActivityRepository, Once, Outcome, Performed, UserWrites, Write};
 use roster_domain::{
     Activity, ActivityFilter, ActivityId, DedupeKey, FeedKind, JsonObject, NewActivity, Timestamp,
     UserId,
 };
 
-use crate::{FeedError, Runtime};
+use crate::once::repeated;
+use crate::{Answered, FeedError, Runtime};
 
 /// Everything that can be done with a user's activity.
 pub struct ActivityService {
     activities: Arc<dyn ActivityRepository>,
+    writes: Arc<dyn UserWrites>,
     runtime: Runtime,
 }
 
@@ -39,9 +41,14 @@ pub struct Appended {
 
 impl ActivityService {
     /// A service over a store.
-    pub fn new(activities: Arc<dyn ActivityRepository>, runtime: Runtime) -> Self {
+    pub fn new(
+        activities: Arc<dyn ActivityRepository>,
+        writes: Arc<dyn UserWrites>,
+        runtime: Runtime,
+    ) -> Self {
         Self {
             activities,
+            writes,
             runtime,
         }
     }
@@ -67,8 +74,42 @@ impl ActivityService {
         user: UserId,
         drafts: Vec<ActivityDraft>,
     ) -> Result<Vec<Appended>, FeedError> {
+        let activities = self.new_activities(user, drafts);
+        let created = self
+            .activities
+            .append(user, &activities)
+            .await?
+            .ok_or(FeedError::UserNotFound)?;
+        let ids = activities.iter().map(|activity| activity.id);
+        let appended = ids.zip(created);
+        Ok(appended
+            .map(|(id, created)| Appended { id, created })
+            .collect())
+    }
+
+    /// Appends up to 100, all or none, once under a key.
+    pub async fn append_once(
+        &self,
+        user: UserId,
+        drafts: Vec<ActivityDraft>,
+        once: Once,
+    ) -> Result<Answered<Vec<Appended>>, FeedError> {
+        let activities = self.new_activities(user, drafts);
+        let write = Write::Append { user, activities };
+        let at = self.runtime.clock.now();
+        match self.writes.perform(&write, at, Some(once)).await? {
+            Performed::Done(Outcome::Appended(created)) => {
+                let appended = created.into_iter();
+                let appended = appended.map(|(id, created)| Appended { id, created });
+                Ok(Answered::Now(appended.collect()))
+            }
+            other => repeated(other, FeedError::UserNotFound),
+        }
+    }
+
+    fn new_activities(&self, user: UserId, drafts: Vec<ActivityDraft>) -> Vec<NewActivity> {
         let now = self.runtime.clock.now();
-        let activities: Vec<NewActivity> = drafts
+        drafts
             .into_iter()
             .map(|draft| NewActivity {
                 id: match &draft.dedupe_key {
@@ -79,19 +120,6 @@ impl ActivityService {
                 occurred_at: draft.occurred_at.unwrap_or(now),
                 data: draft.data,
             })
-            .collect();
-        let created = self
-            .activities
-            .append(user, &activities)
-            .await?
-            .ok_or(FeedError::UserNotFound)?;
-        Ok(activities
-            .into_iter()
-            .zip(created)
-            .map(|(activity, created)| Appended {
-                id: activity.id,
-                created,
-            })
-            .collect())
+            .collect()
     }
 }

@@ -13,6 +13,9 @@ mod dashboard;
 mod notifications;
 mod stats;
 
+mod once;
+mod search;
+
 mod batching;
 mod caching;
 
@@ -34,6 +37,8 @@ pub use dashboard::{
     Dashboard, DashboardPolicy, DashboardRequest, DashboardService, Section, SectionFailure,
 };
 pub use notifications::{NotificationDraft, NotificationService};
+pub use once::{AnswerKeeper, Answered, KeyedRequest, KeysInUse};
 pub use runtime::Runtime;
+pub use search::{FoundUsers, SearchIndexer, SearchService};
 pub use stats::StatsService;
 pub use users::{FeedError, ListedUsers, UserDraft, UserError, UserService};

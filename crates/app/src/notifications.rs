@@ -1,18 +1,23 @@
 use std::sync::Arc;
 
 use roster_domain::pagination::{FilterHash, Page, PageRequest};
-use roster_domain::ports::{CreatedNotification, NotificationRepository};
+use roster_domain::ports::{
+    CreatedNotification, NotificationRepository, Once, Outcome, Performed, UserWrites, Write,
+    WriteRefusal,
+};
 use roster_domain::{
     DedupeKey, FeedKind, JsonObject, MarkRead, Marked, NewNotification, Notification,
     NotificationBody, NotificationId, NotificationPatch, NotificationState, NotificationTitle,
     UserId,
 };
 
-use crate::{FeedError, Runtime};
+use crate::once::repeated;
+use crate::{Answered, FeedError, Runtime};
 
 /// Everything that can be done with a user's notifications.
 pub struct NotificationService {
     notifications: Arc<dyn NotificationRepository>,
+    writes: Arc<dyn UserWrites>,
     runtime: Runtime,
 }
 
@@ -33,9 +38,14 @@ pub struct NotificationDraft {
 
 impl NotificationService {
     /// A service over a store.
-    pub fn new(notifications: Arc<dyn NotificationRepository>, runtime: Runtime) -> Self {
+    pub fn new(
+        notifications: Arc<dyn NotificationRepository>,
+        writes: Arc<dyn UserWrites>,
+        runtime: Runtime,
+    ) -> Self {
         Self {
             notifications,
+            writes,
             runtime,
         }
     }
@@ -70,22 +80,46 @@ impl NotificationService {
         user: UserId,
         draft: NotificationDraft,
     ) -> Result<CreatedNotification, FeedError> {
+        let notification = self.new_notification(user, draft);
+        self.notifications
+            .create(user, &notification)
+            .await?
+            .ok_or(FeedError::UserNotFound)
+    }
+
+    /// Stores one, once under a key.
+    pub async fn create_once(
+        &self,
+        user: UserId,
+        draft: NotificationDraft,
+        once: Once,
+    ) -> Result<Answered<CreatedNotification>, FeedError> {
+        let notification = self.new_notification(user, draft);
+        let write = Write::Notify { user, notification };
+        match self.perform(&write, once).await? {
+            Performed::Done(Outcome::Notified(created)) => Ok(Answered::Now(created)),
+            other => repeated(other, FeedError::UserNotFound),
+        }
+    }
+
+    async fn perform(&self, write: &Write, once: Once) -> Result<Performed, WriteRefusal> {
+        let at = self.runtime.clock.now();
+        self.writes.perform(write, at, Some(once)).await
+    }
+
+    fn new_notification(&self, user: UserId, draft: NotificationDraft) -> NewNotification {
         let id = match &draft.dedupe_key {
             Some(key) => NotificationId::of_dedupe_key(user, key),
             None => NotificationId::new(self.runtime.ids.next_id()),
         };
-        let notification = NewNotification {
+        NewNotification {
             id,
             kind: draft.kind,
             title: draft.title,
             body: draft.body,
             data: draft.data,
             created_at: self.runtime.clock.now(),
-        };
-        self.notifications
-            .create(user, &notification)
-            .await?
-            .ok_or(FeedError::UserNotFound)
+        }
     }
 
     /// Reads, unreads, archives or takes out of the archive.
@@ -102,6 +136,23 @@ impl NotificationService {
             .ok_or(FeedError::NotificationNotFound)
     }
 
+    /// Reads, unreads, archives or takes out of the archive, once under a key.
+    pub async fn patch_once(
+        &self,
+        user: UserId,
+        id: NotificationId,
+        patch: NotificationPatch,
+        once: Once,
+    ) -> Result<Answered<(Notification, Marked)>, FeedError> {
+        let write = Write::MarkNotification { user, id, patch };
+        match self.perform(&write, once).await? {
+            Performed::Done(Outcome::Marked(notification, marked)) => {
+                Ok(Answered::Now((notification, marked)))
+            }
+            other => repeated(other, FeedError::NotificationNotFound),
+        }
+    }
+
     /// Marks many as read.
     pub async fn mark_read(&self, user: UserId, which: &MarkRead) -> Result<Marked, FeedError> {
         let at = self.runtime.clock.now();
@@ -109,5 +160,18 @@ impl NotificationService {
             .mark_read(user, which, at)
             .await?
             .ok_or(FeedError::UserNotFound)
+    }
+    /// Marks many as read, once under a key.
+    pub async fn mark_read_once(
+        &self,
+        user: UserId,
+        which: MarkRead,
+        once: Once,
+    ) -> Result<Answered<Marked>, FeedError> {
+        let write = Write::MarkRead { user, which };
+        match self.perform(&write, once).await? {
+            Performed::Done(Outcome::MarkedRead(marked)) => Ok(Answered::Now(marked)),
+            other => repeated(other, FeedError::UserNotFound),
+        }
     }
 }

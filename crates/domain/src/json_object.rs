@@ -78,6 +78,15 @@ impl fmt::Display for JsonObject {
     }
 }
 
+/// Any JSON text in the canonical form of a [`JsonObject`], whatever its length; at most 64
+/// levels deep. Two texts that say the same have one form, digits of numbers aside.
+pub fn canonical_json(text: &str) -> Result<String, Invalid> {
+    let mut canonical = String::with_capacity(text.len());
+    // Writing to a String cannot fail.
+    let _ = write_json(&parse_value(text, 64)?, &mut canonical);
+    Ok(canonical)
+}
+
 type Members = BTreeMap<String, Json>;
 
 enum Json {
@@ -90,10 +99,17 @@ enum Json {
 }
 
 fn parse(text: &str) -> Result<Members, Invalid> {
+    match parse_value(text, JsonObject::MAX_DEPTH)? {
+        Json::Object(members) => Ok(members),
+        _ => Err(Invalid::new("not_an_object", "A JSON object is needed.")),
+    }
+}
+
+fn parse_value(text: &str, depth: usize) -> Result<Json, Invalid> {
     let mut lexer = hifijson::SliceLexer::new(text.as_bytes());
     let parsed = lexer
         .exactly_one(Lex::ws_peek, |next, lexer| {
-            value::parse_bounded(JsonObject::MAX_DEPTH, next, lexer)
+            value::parse_bounded(depth, next, lexer)
         })
         .map_err(|refusal| match refusal {
             hifijson::Error::Depth => Invalid::new(
@@ -102,10 +118,7 @@ fn parse(text: &str) -> Result<Members, Invalid> {
             ),
             other => Invalid::new("not_json", format!("This is not JSON: {other}.")),
         })?;
-    match own(parsed)? {
-        Json::Object(members) => Ok(members),
-        _ => Err(Invalid::new("not_an_object", "A JSON object is needed.")),
-    }
+    own(parsed)
 }
 
 fn own<N: AsRef<str>, S: AsRef<str>>(parsed: Value<N, S>) -> Result<Json, Invalid> {
@@ -218,6 +231,20 @@ fn write_string(text: &str, out: &mut String) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_json_has_one_canonical_form() {
+        for (text, form) in [
+            (
+                r#"[ {"b":1.0, "a":"\u00fc"}, null ]"#,
+                r#"[{"a":"ü","b":1.0},null]"#,
+            ),
+            (" true ", "true"),
+        ] {
+            assert_eq!(canonical_json(text).unwrap(), form);
+        }
+        assert!(canonical_json("{").is_err());
+    }
 
     fn canonical(text: &str) -> String {
         text.parse::<JsonObject>().unwrap().as_str().to_owned()

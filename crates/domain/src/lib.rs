@@ -15,12 +15,15 @@ mod locators;
 mod text;
 mod timestamp;
 
+mod once;
+
 mod activity;
 mod notification;
 mod user_stats;
 
 pub mod pagination;
 pub mod ports;
+pub mod search;
 
 mod invalid;
 
@@ -28,12 +31,13 @@ pub use activity::{Activity, ActivityFilter, NewActivity};
 pub use email::Email;
 pub use ids::{ActivityId, NotificationId, UserId};
 pub use invalid::Invalid;
-pub use json_object::JsonObject;
+pub use json_object::{JsonObject, canonical_json};
 pub use locators::{AvatarUrl, Locale};
 pub use notification::{
     MarkRead, Marked, NewNotification, Notification, NotificationPatch, NotificationState,
     UnreadNotifications,
 };
+pub use once::{Fingerprint, IdempotencyKey, KeySlot};
 pub use text::{DedupeKey, FeedKind, NotificationBody, NotificationTitle, UserName};
 pub use timestamp::Timestamp;
 pub use user::{User, UserSummary};

@@ -6,7 +6,9 @@
 mod error;
 
 mod user_repository;
+mod user_search;
 mod user_transfer;
+mod user_writes;
 
 mod activity_repository;
 mod notification_repository;
@@ -39,7 +41,9 @@ pub use user_cache::{
     Filling, Invalidation, InvalidationSink, Lease, LeaseToken, SeenBytes, Stamped, UserCache,
 };
 pub use user_repository::{UserRepository, Written};
+pub use user_search::{ESTIMATED_AT_MOST, UserSearch};
 pub use user_transfer::{ImportRow, OnConflict, RowResult, SeedBatch, SeedUser, UserTransfer};
+pub use user_writes::{KeptAnswer, Once, Outcome, Performed, UserWrites, Write, WriteRefusal};
 
 #[cfg(feature = "mocks")]
 pub use {
@@ -48,5 +52,6 @@ pub use {
     id_source::MockIdSource, notification_repository::MockNotificationRepository,
     readiness::MockReadiness, stats_repository::MockStatsRepository, task_spawner::MockTaskSpawner,
     user_cache::MockInvalidationSink, user_cache::MockUserCache,
-    user_repository::MockUserRepository, user_transfer::MockUserTransfer,
+    user_repository::MockUserRepository, user_search::MockUserSearch,
+    user_transfer::MockUserTransfer, user_writes::MockUserWrites,
 };

@@ -1,3 +1,4 @@
+use crate::search::SearchKeys;
 use crate::{AvatarUrl, Email, JsonObject, Locale, Timestamp, UserId, UserName, UserVersion};
 
 /// One user, whole: what the detail route answers and the caches hold.
@@ -25,6 +26,13 @@ pub struct User {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+}
+
+impl User {
+    /// What searches find the user by.
+    pub fn search_keys(&self) -> SearchKeys {
+        SearchKeys::of(self.name.as_str(), self.email.as_str())
+    }
 }
 
 /// The projection that lists read, and no more.

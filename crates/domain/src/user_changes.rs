@@ -1,4 +1,7 @@
-use crate::{AvatarUrl, Email, JsonObject, Locale, Timestamp, UserId, UserName, UserVersion};
+use crate::search::SearchKeys;
+use crate::{
+    AvatarUrl, Email, Invalid, JsonObject, Locale, Timestamp, User, UserId, UserName, UserVersion,
+};
 
 /// A user about to be inserted: active, at version [`UserVersion::FIRST`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,13 @@ pub struct NewUser {
     pub is_active: bool,
     /// When it is inserted, and last changed.
     pub created_at: Timestamp,
+}
+
+impl NewUser {
+    /// What searches will find the user by.
+    pub fn search_keys(&self) -> SearchKeys {
+        SearchKeys::of(self.name.as_str(), self.email.as_str())
+    }
 }
 
 /// What a patch does to a member that may be absent.
@@ -73,6 +83,29 @@ impl UserPatch {
     pub const fn is_profile_only(&self) -> bool {
         self.email.is_none() && self.metadata.is_keep()
     }
+
+    /// The user as the patch leaves it, at the same version and time; refused, with the name
+    /// of the member, when a merged member would not be valid.
+    pub fn merged_into(&self, user: &User) -> Result<User, (&'static str, Invalid)> {
+        let metadata = match &self.metadata {
+            Edit::Keep => user.metadata.clone(),
+            Edit::Clear => JsonObject::empty(),
+            Edit::Set(changes) => user
+                .metadata
+                .merged_with(changes)
+                .map_err(|invalid| ("metadata", invalid))?,
+        };
+        let profile = self.profile.clone();
+        Ok(User {
+            email: self.email.clone().unwrap_or_else(|| user.email.clone()),
+            name: profile.name.unwrap_or_else(|| user.name.clone()),
+            is_active: profile.is_active.unwrap_or(user.is_active),
+            locale: profile.locale.applied_to(user.locale.clone()),
+            avatar_url: profile.avatar_url.applied_to(user.avatar_url.clone()),
+            metadata,
+            ..user.clone()
+        })
+    }
 }
 
 /// The part of a patch that no other table and no merge is needed for.
@@ -108,4 +141,25 @@ pub struct UserReplacement {
     pub avatar_url: Option<AvatarUrl>,
     /// What the deployment keeps beside the fields.
     pub metadata: JsonObject,
+}
+
+impl UserReplacement {
+    /// What searches will find the user by.
+    pub fn search_keys(&self) -> SearchKeys {
+        SearchKeys::of(self.name.as_str(), self.email.as_str())
+    }
+
+    /// Stores what `user` has over the row that is still at the version of `user`.
+    pub fn by(user: &User) -> Self {
+        Self {
+            id: user.id,
+            expected: user.version,
+            email: user.email.clone(),
+            name: user.name.clone(),
+            is_active: user.is_active,
+            locale: user.locale.clone(),
+            avatar_url: user.avatar_url.clone(),
+            metadata: user.metadata.clone(),
+        }
+    }
 }

@@ -41,6 +41,7 @@ mod problems;
 
 mod cache_bodies;
 mod feed_bodies;
+mod kept_answer;
 mod paging;
 mod read_headers;
 mod reply;
@@ -54,6 +55,7 @@ use utoipa_axum::routes;
 
 pub(crate) use cache_bodies::{CacheMode, CacheStatus, HeldState, HeldUser, TierShare};
 pub(crate) use get_cached_user::CachedUser;
+pub(crate) use reply::is_not_modified;
 
 use crate::problem::{Problem, ProblemType};
 use crate::router::ApiState;

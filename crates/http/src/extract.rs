@@ -10,6 +10,7 @@ mod query;
 mod caller;
 mod conditions;
 mod freshness;
+mod keyed;
 
 pub(crate) mod accept;
 
@@ -20,6 +21,7 @@ pub(crate) use caller::Caller;
 pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
 pub(crate) use freshness::{Consistency, NoCache};
 pub(crate) use json_values::FromJson;
+pub(crate) use keyed::{Keyed, NoBody};
 pub(crate) use members::{FromBody, FromMembers, Members, Refusals, Refused};
 pub(crate) use path::{Aliased, ApiPath, FromPath};
 pub(crate) use query::{ApiQuery, FromQuery, NoParameters, Query, refused};

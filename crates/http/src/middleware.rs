@@ -18,14 +18,14 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, StatusCode, Uri};
+use http::{Method, Uri};
 use roster_domain::ports::Clock;
 
 pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
 
 use crate::authentication::{Gate, Hosts};
 use crate::capacity::Class;
-use crate::endpoints::is_open;
+use crate::endpoints::{is_not_modified, is_open};
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, ProblemType};
 use crate::services::Services;
@@ -112,7 +112,7 @@ impl Envelope {
         let was_refused =
             problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
         admitted.ticket.finish(problem);
-        if was_refused || response.status() == StatusCode::NOT_MODIFIED {
+        if was_refused || is_not_modified(response.status()) {
             admitted.charge.give_back();
         }
         admitted.charge.describe(response.headers_mut());

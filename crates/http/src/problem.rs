@@ -80,13 +80,15 @@ problem_types! {
     EmailTaken = "email-taken", CONFLICT, "E-mail address taken",
         "Another user has the address. A deleted user keeps its address until it is purged.";
     Conflict = "conflict", CONFLICT, "Conflict",
-        "The id is or was a user's, or others changed the same user several times during the request. The detail says which; the latter can be tried again.";
+        "The id is or was a user's. Ids are never used again.";
     VersionAhead = "version-ahead", CONFLICT, "Version ahead",
         "The store holds an older version than the minimum asked for. The version was never answered by this service, or the store was set back.";
     AlreadyDeleted = "already-deleted", CONFLICT, "Already deleted",
         "The user was deleted before. It can be restored or purged.";
     NotDeleted = "not-deleted", CONFLICT, "Not deleted",
         "Only a deleted user can be restored.";
+    IdempotencyInProgress = "idempotency-in-progress", CONFLICT, "Idempotency key in use",
+        "Another request with the same Idempotency-Key is under way. Send this one again a little later: it is answered as that one was.";
     VersionMismatch = "version-mismatch", PRECONDITION_FAILED, "Version mismatch",
         "The user is not at a version that If-Match names: somebody changed it. Read it again, look at the change, and send the request with the new tag.";
     ContentTooLarge = "content-too-large", PAYLOAD_TOO_LARGE, "Content too large",
@@ -97,6 +99,10 @@ problem_types! {
         "The header Content-Type does not name a form of body that this path takes. For PATCH the header Accept-Patch lists them.";
     ValidationFailed = "validation-failed", UNPROCESSABLE_ENTITY, "Validation failed",
         "Members of the body are not accepted. The member errors lists all of them at once, each with a JSON pointer (RFC 6901), a code for programs and a sentence for people.";
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "Idempotency key of another request",
+        "The Idempotency-Key was used for a request with another path, body or condition. A key names one request: take a new one for this.";
+    PreconditionRequired = "precondition-required", PRECONDITION_REQUIRED, "Precondition required",
+        "This service takes changes of a user only with If-Match. Read the user, and send the tag that it came with.";
     QuotaExceeded = "quota-exceeded", TOO_MANY_REQUESTS, "Quota exceeded",
         "The caller has made as many requests as it may for now. Retry-After says after how many seconds the next one is allowed, and other header fields what is left.";
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Header fields too large",

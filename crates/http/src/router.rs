@@ -20,6 +20,8 @@ pub(crate) struct ApiState {
     /// How many octets the body of an import may have.
     pub(crate) max_import: u64,
     pub(crate) guards: Arc<Guards>,
+    /// Whether a change of a user needs `If-Match`.
+    pub(crate) require_if_match: bool,
 }
 
 impl FromRef<ApiState> for Arc<Services> {
@@ -50,5 +52,6 @@ pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
             max_body: settings.max_body,
             max_import: settings.max_import,
             guards,
+            require_if_match: settings.require_if_match,
         })
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use roster_app::{
-    ActivityService, DashboardService, NotificationService, Runtime, StatsService, UserService,
+    ActivityService, DashboardService, NotificationService, Runtime, SearchService, StatsService,
+    UserService,
 };
 use roster_domain::ports::{Readiness, UserTransfer};
 
@@ -19,6 +20,8 @@ pub struct Services {
     pub notifications: NotificationService,
     /// Activity.
     pub activity: ActivityService,
+    /// Finding users by names and addresses.
+    pub search: SearchService,
     /// Counters.
     pub stats: StatsService,
     /// Dashboards.

@@ -14,11 +14,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use roster_app::{
-    ActivityService, CacheObserver, Caches, DashboardService, NotificationService, Runtime,
-    StatsService, UserService,
+    ActivityService, AnswerKeeper, CacheObserver, Caches, DashboardService, KeysInUse,
+    NotificationService, Runtime, SearchIndexer, SearchService, StatsService, UserService,
 };
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserSearch,
+    UserTransfer, UserWrites,
 };
 
 use tokio::task::JoinHandle;
@@ -55,6 +56,8 @@ enum OpenStore {
 /// What an adapter puts behind each port.
 struct Ports {
     users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+    search: Arc<dyn UserSearch>,
     notifications: Arc<dyn NotificationRepository>,
     activities: Arc<dyn ActivityRepository>,
     stats: Arc<dyn StatsRepository>,
@@ -95,6 +98,11 @@ pub async fn assemble(
     if let Authentication::Required(issuers) = &authentication {
         upkeep.push(tokio::spawn(Arc::clone(issuers).keep_keys_fresh()));
     }
+    let retention = settings.http.idempotency_retention;
+    let answers = AnswerKeeper::new(Arc::clone(&ports.writes), retention, runtime.clone());
+    upkeep.push(tokio::spawn(answers.run()));
+    let indexer = SearchIndexer::new(Arc::clone(&ports.search), runtime.clone());
+    upkeep.push(tokio::spawn(indexer.run()));
     let services = Arc::new(services(ports, settings, authentication, runtime, metrics));
     // Only where there is a shared cache.
     if let Some(caches) = services.users.upkeep() {
@@ -145,8 +153,10 @@ fn services(
     runtime: Runtime,
     metrics: Arc<Metrics>,
 ) -> Services {
+    let writes: Arc<dyn UserWrites> = Arc::new(KeysInUse::new(ports.writes));
     let users = Arc::new(UserService::new(
         ports.users,
+        Arc::clone(&writes),
         ports.caches,
         settings.cache.clone(),
         Arc::<Metrics>::clone(&metrics) as Arc<dyn CacheObserver>,
@@ -163,8 +173,13 @@ fn services(
     Services {
         transfer: users.transfer(ports.transfer),
         users,
-        notifications: NotificationService::new(ports.notifications, runtime.clone()),
-        activity: ActivityService::new(ports.activities, runtime.clone()),
+        notifications: NotificationService::new(
+            ports.notifications,
+            Arc::clone(&writes),
+            runtime.clone(),
+        ),
+        activity: ActivityService::new(ports.activities, writes, runtime.clone()),
+        search: SearchService::new(ports.search),
         stats: StatsService::new(ports.stats),
         dashboard,
         authentication,

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use roster_domain::UserId;
 use roster_domain::ports::{
     ActivityRepository, CacheNamespace, CacheRelay, ChangeLog, NotificationRepository, Readiness,
-    StatsRepository, UserCache, UserRepository, UserTransfer,
+    StatsRepository, UserCache, UserRepository, UserSearch, UserTransfer, UserWrites,
 };
 
 /// An empty store of the test's own, seen through all of its repositories.
@@ -14,6 +14,10 @@ pub trait StoreFixture: Send + Sync {
     fn users(&self) -> Arc<dyn UserRepository>;
     /// The same users in bulk.
     fn transfer(&self) -> Arc<dyn UserTransfer>;
+    /// The same users, changed by writes as values.
+    fn writes(&self) -> Arc<dyn UserWrites>;
+    /// The same users, found by names and addresses.
+    fn search(&self) -> Arc<dyn UserSearch>;
     /// Their notifications.
     fn notifications(&self) -> Arc<dyn NotificationRepository>;
     /// Their activities.

@@ -8,10 +8,12 @@
 //! |---|---|---|
 //! | [`user_repository!`] | `UserRepository` | [`StoreFixture`] |
 //! | [`user_transfer!`] | `UserTransfer` | [`StoreFixture`] |
+//! | [`user_writes!`] | `UserWrites` | [`StoreFixture`] |
+//! | [`user_search!`] | `UserSearch` | [`StoreFixture`] |
 //! | [`notification_repository!`] | `NotificationRepository` | [`StoreFixture`] |
 //! | [`activity_repository!`] | `ActivityRepository` | [`StoreFixture`] |
 //! | [`stats_repository!`] | `StatsRepository` | [`StoreFixture`] |
-//! | [`store!`] | the five above at once | [`StoreFixture`] |
+//! | [`store!`] | the seven above at once | [`StoreFixture`] |
 //! | [`change_log!`] | `ChangeLog`, where a store has one | [`StoreFixture`] |
 //! | [`user_cache!`] | `UserCache` | [`CacheFixture`] |
 //! | [`cache_relay!`] | `CacheRelay` and its `RelayRound` | [`RelayFixture`] |
@@ -64,7 +66,9 @@ mod lists;
 pub mod samples;
 
 pub mod user_repository;
+pub mod user_search;
 pub mod user_transfer;
+pub mod user_writes;
 
 pub mod activity_repository;
 pub mod notification_repository;

@@ -43,6 +43,8 @@ macro_rules! store {
     ($fixture:path) => {
         $crate::user_repository!($fixture);
         $crate::user_transfer!($fixture);
+        $crate::user_writes!($fixture);
+        $crate::user_search!($fixture);
         $crate::notification_repository!($fixture);
         $crate::activity_repository!($fixture);
         $crate::stats_repository!($fixture);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use roster_port_contracts::{
     activity_repository, cache_relay, change_log, notification_repository, readiness,
-    stats_repository, user_cache, user_repository, user_transfer,
+    stats_repository, user_cache, user_repository, user_search, user_transfer, user_writes,
 };
 
 #[test]
@@ -14,6 +14,8 @@ fn every_case_that_is_written_is_listed_once() {
     let mut listed: Vec<&str> = Vec::new();
     listed.extend(user_repository::cases().iter().map(|case| case.name));
     listed.extend(user_transfer::cases().iter().map(|case| case.name));
+    listed.extend(user_search::cases().iter().map(|case| case.name));
+    listed.extend(user_writes::cases().iter().map(|case| case.name));
     listed.extend(
         notification_repository::cases()
             .iter()

@@ -12,11 +12,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
-    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserSearch,
+    MemoryUserTransfer, MemoryUserWrites, MemoryUsers,
 };
 use roster_domain::ports::{
     ActivityRepository, CacheError, CacheRelay, ChangeLog, NotificationRepository, Readiness,
-    StatsRepository, StoreError, UserCache, UserRepository, UserTransfer, WriteError,
+    StatsRepository, StoreError, UserCache, UserRepository, UserSearch, UserTransfer, UserWrites,
+    WriteError,
 };
 use roster_domain::{Timestamp, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
@@ -42,6 +44,16 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         let inner: Arc<dyn UserTransfer> = Arc::new(MemoryUserTransfer::new(self.inner.clone()));
+        self.wrap(inner)
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        let inner: Arc<dyn UserWrites> = Arc::new(MemoryUserWrites::new(self.inner.clone()));
+        self.wrap(inner)
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        let inner: Arc<dyn UserSearch> = Arc::new(MemoryUserSearch::new(self.inner.clone()));
         self.wrap(inner)
     }
 

@@ -56,6 +56,10 @@ impl CopyRows {
         self.field(&number.to_be_bytes())
     }
 
+    pub(super) fn smallint(&mut self, number: i16) -> &mut Self {
+        self.field(&number.to_be_bytes())
+    }
+
     pub(super) fn moment(&mut self, at: Timestamp) -> &mut Self {
         self.bigint(Moment(at).micros())
     }

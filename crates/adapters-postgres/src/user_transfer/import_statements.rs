@@ -7,6 +7,7 @@ use sqlx::types::Uuid;
 
 use super::import_plan::Changes;
 use crate::user_row::{UserRow, version_parameter};
+use crate::user_search::KeyColumns;
 
 /// An address and whose it is.
 #[derive(Debug)]
@@ -116,11 +117,15 @@ struct Columns {
     versions: Vec<i64>,
     created: Vec<Moment>,
     updated: Vec<Moment>,
+    keys: KeyColumns,
 }
 
 impl Columns {
     fn of(users: &[User]) -> Self {
-        let mut columns = Self::default();
+        let mut columns = Self {
+            keys: KeyColumns::of(users.iter().map(User::search_keys)),
+            ..Self::default()
+        };
         for user in users {
             columns.ids.push(user.id.get());
             columns.emails.push(user.email.as_str().to_owned());
@@ -146,14 +151,15 @@ async fn insert_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
     sqlx::query!(
         "WITH inserted AS (
              INSERT INTO users (id, email, name, is_active, locale, avatar_url, metadata,
-                                version, created_at, updated_at, deleted_at)
+                                version, created_at, updated_at, deleted_at, search_name,
+                                search_email, search_shared)
              SELECT id, email, name, is_active, locale, avatar_url, metadata, version,
-                    created_at, updated_at, NULL
+                    created_at, updated_at, NULL, search_name, search_email, search_shared
              FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[],
                          $6::text[], $7::text[], $8::bigint[], $9::timestamptz[],
-                         $10::timestamptz[])
+                         $10::timestamptz[], $11::text[], $12::text[], $13::smallint[])
                   AS n (id, email, name, is_active, locale, avatar_url, metadata, version,
-                        created_at, updated_at)
+                        created_at, updated_at, search_name, search_email, search_shared)
              RETURNING id
          )
          INSERT INTO user_stats (user_id, notifications, unread, activities, last_activity_at)
@@ -168,6 +174,9 @@ async fn insert_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
         &columns.versions,
         &columns.created as &[Moment],
         &columns.updated as &[Moment],
+        &columns.keys.names,
+        &columns.keys.emails,
+        &columns.keys.shared,
     )
     .execute(connection)
     .await?;
@@ -182,10 +191,13 @@ async fn update_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
         "UPDATE users u
          SET email = n.email, name = n.name, is_active = n.is_active, locale = n.locale,
              avatar_url = n.avatar_url, metadata = n.metadata, version = n.version,
-             updated_at = n.updated_at
+             updated_at = n.updated_at, search_name = n.search_name,
+             search_email = n.search_email, search_shared = n.search_shared
          FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[],
-                     $7::text[], $8::bigint[], $9::timestamptz[])
-              AS n (id, email, name, is_active, locale, avatar_url, metadata, version, updated_at)
+                     $7::text[], $8::bigint[], $9::timestamptz[], $10::text[], $11::text[],
+                     $12::smallint[])
+              AS n (id, email, name, is_active, locale, avatar_url, metadata, version, updated_at,
+                    search_name, search_email, search_shared)
          WHERE u.id = n.id",
         &columns.ids,
         &columns.emails,
@@ -196,6 +208,9 @@ async fn update_users(connection: &mut PgConnection, columns: &Columns) -> sqlx:
         &columns.metadata,
         &columns.versions,
         &columns.updated as &[Moment],
+        &columns.keys.names,
+        &columns.keys.emails,
+        &columns.keys.shared,
     )
     .execute(connection)
     .await?;

@@ -24,7 +24,7 @@ impl Tables {
     pub(super) fn of(batch: &SeedBatch) -> Self {
         let mut tables = Self {
             ids: batch.users.iter().map(|seed| seed.user.id.get()).collect(),
-            users: CopyRows::with_columns(11),
+            users: CopyRows::with_columns(14),
             user_emails: CopyRows::with_columns(2),
             user_stats: CopyRows::with_columns(5),
             notifications: CopyRows::with_columns(9),
@@ -39,7 +39,7 @@ impl Tables {
 
     fn add_user(&mut self, seed: &SeedUser) {
         let user = &seed.user;
-        let id = user.id.get();
+        let (id, keys) = (user.id.get(), user.search_keys());
         self.users
             .row()
             .uuid(id)
@@ -52,7 +52,10 @@ impl Tables {
             .bigint(version_parameter(UserVersion::FIRST))
             .moment(user.created_at)
             .moment(user.created_at)
-            .null();
+            .null()
+            .text(keys.name.as_str())
+            .text(keys.email.as_str())
+            .smallint(i16::from(keys.shared));
         self.user_emails
             .row()
             .text(user.email.normalized())
@@ -112,7 +115,8 @@ pub(super) async fn store(connection: &mut PgConnection, tables: &Tables) -> sql
         (
             &tables.users,
             "COPY users (id, email, name, is_active, locale, avatar_url, metadata, version, \
-             created_at, updated_at, deleted_at) FROM STDIN WITH (FORMAT binary)",
+             created_at, updated_at, deleted_at, search_name, search_email, search_shared) \
+             FROM STDIN WITH (FORMAT binary)",
         ),
         (
             &tables.user_emails,

@@ -17,6 +17,8 @@ mod feeds;
 
 mod plans;
 mod schema;
+mod search;
 
 mod faults;
 mod imports;
+mod once;

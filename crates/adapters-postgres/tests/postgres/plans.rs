@@ -55,7 +55,7 @@ async fn filled() -> Option<Store> {
     Some(store)
 }
 
-async fn all_visible(store: &Store) -> bool {
+pub(crate) async fn all_visible(store: &Store) -> bool {
     sqlx::query_scalar("SELECT relallvisible = relpages FROM pg_class WHERE relname = 'users'")
         .fetch_one(&mut store.sql().await)
         .await
@@ -63,7 +63,7 @@ async fn all_visible(store: &Store) -> bool {
 }
 
 /// The one statement of the offline data that contains all of `parts`, white space apart.
-fn statement(parts: &[&str]) -> String {
+pub(crate) fn statement(parts: &[&str]) -> String {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
     let mut found = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
@@ -79,13 +79,13 @@ fn statement(parts: &[&str]) -> String {
     found.remove(0)
 }
 
-struct Plan {
-    text: String,
+pub(crate) struct Plan {
+    pub(crate) text: String,
     /// Pages of 8 KiB that the statement touched.
-    buffers: u64,
+    pub(crate) buffers: u64,
 }
 
-async fn explain(sql: &mut PgConnection, query: &str, arguments: &str) -> [Plan; 2] {
+pub(crate) async fn explain(sql: &mut PgConnection, query: &str, arguments: &str) -> [Plan; 2] {
     run(sql, &format!("PREPARE explained AS {query}")).await;
     let mut plans = Vec::new();
     for mode in ["force_custom_plan", "force_generic_plan"] {

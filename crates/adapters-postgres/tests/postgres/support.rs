@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use roster_adapters_postgres::{
     PostgresActivities, PostgresChangeLog, PostgresNotifications, PostgresPool, PostgresSettings,
-    PostgresStats, PostgresUserTransfer, PostgresUsers, connect, migrate,
+    PostgresStats, PostgresUserSearch, PostgresUserTransfer, PostgresUserWrites, PostgresUsers,
+    connect, migrate,
 };
 use roster_domain::ports::{
     ActivityRepository, ChangeLog, NotificationRepository, StatsRepository, UserRepository,
-    UserTransfer,
+    UserSearch, UserTransfer, UserWrites,
 };
 use roster_port_contracts::StoreFixture;
 use roster_test_services::{TestDatabase, test_database};
@@ -58,6 +59,10 @@ impl Store {
 
     pub(crate) fn transfer(&self) -> PostgresUserTransfer {
         PostgresUserTransfer::new(self.pool.clone())
+    }
+
+    pub(crate) fn writes(&self) -> PostgresUserWrites {
+        PostgresUserWrites::new(self.pool.clone())
     }
 
     pub(crate) fn notifications(&self) -> PostgresNotifications {
@@ -115,6 +120,14 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::new(Self::transfer(self))
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(Self::writes(self))
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::new(PostgresUserSearch::new(self.pool.clone()))
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

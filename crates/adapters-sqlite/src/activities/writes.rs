@@ -6,7 +6,7 @@ use crate::error::store_error;
 use crate::stats;
 
 /// Appends what the user does not have yet, and counts it.
-pub(super) async fn append(
+pub(crate) async fn append(
     tx: &mut SqliteConnection,
     user: UserId,
     activities: &[NewActivity],

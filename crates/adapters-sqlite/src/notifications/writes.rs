@@ -10,7 +10,7 @@ use crate::stats;
 mod statements;
 
 /// Stores a notification that the user does not have yet, and counts it.
-pub(super) async fn create(
+pub(crate) async fn create(
     tx: &mut SqliteConnection,
     user: UserId,
     new: NewNotification,
@@ -44,7 +44,7 @@ pub(super) async fn create(
 }
 
 /// Sets and takes back the marks of one notification.
-pub(super) async fn patch(
+pub(crate) async fn patch(
     tx: &mut SqliteConnection,
     user: UserId,
     id: NotificationId,
@@ -72,7 +72,7 @@ pub(super) async fn patch(
 }
 
 /// Marks unread notifications as read.
-pub(super) async fn mark_read(
+pub(crate) async fn mark_read(
     tx: &mut SqliteConnection,
     user: UserId,
     which: MarkRead,

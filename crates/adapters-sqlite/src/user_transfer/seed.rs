@@ -26,6 +26,7 @@ impl Rows {
         Ok(Self {
             users: json(users.iter().map(|seed| {
                 let user = &seed.user;
+                let keys = user.search_keys();
                 (
                     hex(user.id.get()),
                     user.email.as_str(),
@@ -35,6 +36,9 @@ impl Rows {
                     user.avatar_url.as_ref().map(AvatarUrl::as_str),
                     user.metadata.as_str(),
                     user.created_at.unix_micros(),
+                    keys.name.as_str().to_owned(),
+                    keys.email.as_str().to_owned(),
+                    keys.shared,
                 )
             }))?,
             emails: json(
@@ -113,9 +117,10 @@ fn seed_error(error: sqlx::Error) -> StoreError {
 async fn insert_users(tx: &mut SqliteConnection, rows: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO users (id, email, name, is_active, locale, avatar_url, metadata, version,
-            created_at, updated_at)
+            created_at, updated_at, search_name, search_email, search_shared)
         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-            value ->> 5, value ->> 6, 1, value ->> 7, value ->> 7
+            value ->> 5, value ->> 6, 1, value ->> 7, value ->> 7, value ->> 8, value ->> 9,
+            value ->> 10
         FROM json_each(?1)",
         rows
     )

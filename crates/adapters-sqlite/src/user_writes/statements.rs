@@ -110,10 +110,12 @@ pub(super) async fn insert_user(tx: &mut SqliteConnection, user: &User) -> Resul
     let avatar_url = user.avatar_url.as_ref().map(AvatarUrl::as_str);
     let created_at = user.created_at.unix_micros();
     let updated_at = user.updated_at.unix_micros();
+    let keys = user.search_keys();
+    let (search_name, search_email) = (keys.name.as_str(), keys.email.as_str());
     sqlx::query!(
         "INSERT INTO users (id, email, name, is_active, locale, avatar_url, metadata, version,
-            created_at, updated_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            created_at, updated_at, search_name, search_email, search_shared)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         id,
         email,
         name,
@@ -123,7 +125,10 @@ pub(super) async fn insert_user(tx: &mut SqliteConnection, user: &User) -> Resul
         metadata,
         version,
         created_at,
-        updated_at
+        updated_at,
+        search_name,
+        search_email,
+        keys.shared
     )
     .execute(tx)
     .await
@@ -142,10 +147,13 @@ pub(super) async fn update_user(tx: &mut SqliteConnection, user: &User) -> Resul
     let locale = user.locale.as_ref().map(Locale::as_str);
     let avatar_url = user.avatar_url.as_ref().map(AvatarUrl::as_str);
     let updated_at = user.updated_at.unix_micros();
+    let keys = user.search_keys();
+    let (search_name, search_email) = (keys.name.as_str(), keys.email.as_str());
     sqlx::query!(
         "UPDATE users
         SET email = ?2, name = ?3, is_active = ?4, locale = ?5, avatar_url = ?6, metadata = ?7,
-            version = ?8, updated_at = ?9
+            version = ?8, updated_at = ?9, search_name = ?10, search_email = ?11,
+            search_shared = ?12
         WHERE id = ?1",
         id,
         email,
@@ -155,7 +163,10 @@ pub(super) async fn update_user(tx: &mut SqliteConnection, user: &User) -> Resul
         avatar_url,
         metadata,
         version,
-        updated_at
+        updated_at,
+        search_name,
+        search_email,
+        keys.shared
     )
     .execute(tx)
     .await

@@ -3,10 +3,11 @@ use std::sync::Arc;
 
 use roster_adapters_sqlite::{
     SqliteActivities, SqliteNotifications, SqliteSettings, SqliteStats, SqliteStore,
-    SqliteUserTransfer, SqliteUsers, open,
+    SqliteUserSearch, SqliteUserTransfer, SqliteUserWrites, SqliteUsers, open,
 };
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserSearch,
+    UserTransfer, UserWrites,
 };
 use roster_port_contracts::StoreFixture;
 use sqlx::{Connection as _, SqliteConnection};
@@ -49,6 +50,14 @@ impl StoreFixture for Fixture {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::new(SqliteUserTransfer::new(&self.store))
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(SqliteUserWrites::new(&self.store))
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::new(SqliteUserSearch::new(&self.store))
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryNotifications, MemoryStats, MemoryStore, MemoryUserCache,
-    MemoryUserTransfer, MemoryUsers, SequentialIds, TokioSpawner,
+    MemoryUserSearch, MemoryUserTransfer, MemoryUserWrites, MemoryUsers, SequentialIds,
+    TokioSpawner,
 };
 use roster_domain::ports::{
     ActivityRepository, CacheLookup, CacheNamespace, NotificationRepository, StatsRepository,
-    UserCache, UserRepository, UserTransfer,
+    UserCache, UserRepository, UserSearch, UserTransfer, UserWrites,
 };
 use roster_domain::{NewUser, UserId, UserVersion};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
@@ -39,6 +40,14 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::new(MemoryUserTransfer::new(self.0.clone()))
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(MemoryUserWrites::new(self.0.clone()))
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::new(MemoryUserSearch::new(self.0.clone()))
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

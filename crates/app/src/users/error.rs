@@ -31,9 +31,12 @@ pub enum UserError {
     /// The user is not deleted.
     #[error("the user is not deleted")]
     NotDeleted,
-    /// Others changed the row three times while this change was being merged.
-    #[error("the user was changed by others at the same time, three times")]
-    Contended,
+    /// The key was used for another request.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// A write under the key is under way.
+    #[error("a write under the key is under way")]
+    KeyInProgress,
     /// The change would make a member invalid.
     #[error("{member} would not be valid")]
     Invalid {
@@ -69,6 +72,12 @@ pub enum FeedError {
     /// The user has no such notification.
     #[error("there is no such notification")]
     NotificationNotFound,
+    /// The key was used for another request.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// A write under the key is under way.
+    #[error("a write under the key is under way")]
+    KeyInProgress,
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

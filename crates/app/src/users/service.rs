@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use roster_domain::ports::{CacheError, StoreError, UserRepository};
+use roster_domain::ports::{CacheError, StoreError, UserRepository, UserWrites};
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
@@ -17,6 +17,7 @@ use crate::{
 /// Writes run to their end, the invalidation included, also when the caller goes away.
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
+    pub(super) writes: Arc<dyn UserWrites>,
     pub(super) cached: CachedUsers,
     pub(super) settling: Arc<Settling>,
     pub(super) runtime: Runtime,
@@ -43,6 +44,7 @@ impl UserService {
     /// A service over a store and the caches in front of it.
     pub fn new(
         users: Arc<dyn UserRepository>,
+        writes: Arc<dyn UserWrites>,
         caches: Caches,
         policy: CachePolicy,
         observer: Arc<dyn CacheObserver>,
@@ -62,6 +64,7 @@ impl UserService {
         ));
         Self {
             users,
+            writes,
             cached,
             settling,
             runtime,

@@ -2,27 +2,46 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
-use roster_domain::ports::{StoreError, UserRepository, WriteError, Written};
-use roster_domain::{
-    Edit, JsonObject, NewUser, Timestamp, User, UserId, UserPatch, UserReplacement, UserVersion,
-};
+use roster_domain::ports::{Invalidation, Once, Outcome, Performed, StoreError, Write};
+use roster_domain::{NewUser, Timestamp, User, UserId, UserPatch, UserVersion};
 
 use super::{UserDraft, UserError, UserService};
+use crate::Answered;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the write ended without a word")]
 pub(super) struct Vanished;
 
 impl UserService {
-    /// How often a change is merged anew because others changed the row meanwhile.
-    const MERGES: usize = 3;
-
     /// Stores a new user.
     pub async fn create(&self, draft: UserDraft) -> Result<User, UserError> {
+        let user = self.new_user(draft);
+        let id = user.id;
+        let users = Arc::clone(&self.users);
+        // The floor ends a cached "no such user".
+        self.write(id, async move {
+            let user = users.insert(&user).await?;
+            let floor = UserVersion::FIRST;
+            Ok((user, Invalidation { id, floor }))
+        })
+        .await
+    }
+
+    /// Stores a new user, once under a key.
+    pub async fn create_once(
+        &self,
+        draft: UserDraft,
+        once: Once,
+    ) -> Result<Answered<User>, UserError> {
+        let user = self.new_user(draft);
+        self.write_once(Write::Insert(user), once).await
+    }
+
+    fn new_user(&self, draft: UserDraft) -> NewUser {
         let id = draft
             .id
             .unwrap_or_else(|| UserId::new(self.runtime.ids.next_id()));
-        let user = NewUser {
+        NewUser {
             id,
             email: draft.email,
             name: draft.name,
@@ -31,14 +50,7 @@ impl UserService {
             metadata: draft.metadata,
             is_active: true,
             created_at: self.runtime.clock.now(),
-        };
-        let users = Arc::clone(&self.users);
-        // The floor ends a cached "no such user".
-        self.write(id, async move {
-            let user = users.insert(&user).await?;
-            Ok((user, UserVersion::FIRST))
-        })
-        .await
+        }
     }
 
     /// Changes a user by a merge patch; with `expected`, only when the row is at it.
@@ -48,21 +60,44 @@ impl UserService {
         patch: UserPatch,
         expected: Option<UserVersion>,
     ) -> Result<User, UserError> {
-        let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
-        self.write(id, async move {
-            let written = if patch.is_profile_only() {
-                users.patch(id, &patch.profile, expected, at).await?
-            } else {
-                merge(&*users, id, &patch, expected, at).await?
+        if !patch.is_profile_only() {
+            let write = Write::Update {
+                id,
+                patch,
+                expected,
             };
+            return match self.perform(write, at, None).await? {
+                Answered::Now(user) => Ok(user),
+                Answered::Before(_) => Err(unexpected()),
+            };
+        }
+        let users = Arc::clone(&self.users);
+        self.write(id, async move {
+            let written = users.patch(id, &patch.profile, expected, at).await?;
             let written = written.ok_or(UserError::NotFound)?;
             // Also when nothing changed: a client that repeats a change whose invalidation was
             // lost takes the old value out of the caches.
             let floor = written.user.version;
-            Ok((written.user, floor))
+            Ok((written.user, Invalidation { id, floor }))
         })
         .await
+    }
+
+    /// Changes a user by a merge patch, once under a key.
+    pub async fn update_once(
+        &self,
+        id: UserId,
+        patch: UserPatch,
+        expected: Option<UserVersion>,
+        once: Once,
+    ) -> Result<Answered<User>, UserError> {
+        let write = Write::Update {
+            id,
+            patch,
+            expected,
+        };
+        self.write_once(write, once).await
     }
 
     /// Deletes a user so that it can be restored, and answers the version after it.
@@ -78,7 +113,8 @@ impl UserService {
                 .soft_delete(id, expected, at)
                 .await?
                 .ok_or(UserError::NotFound)?;
-            Ok((version, version))
+            let floor = version;
+            Ok((version, Invalidation { id, floor }))
         })
         .await
     }
@@ -97,7 +133,49 @@ impl UserService {
                 .await?
                 .ok_or(UserError::NotFound)?;
             let floor = user.version;
-            Ok((user, floor))
+            Ok((user, Invalidation { id, floor }))
+        })
+        .await
+    }
+
+    /// Takes a deletion back, once under a key.
+    pub async fn restore_once(
+        &self,
+        id: UserId,
+        expected: Option<UserVersion>,
+        once: Once,
+    ) -> Result<Answered<User>, UserError> {
+        self.write_once(Write::Restore { id, expected }, once).await
+    }
+
+    async fn write_once(&self, write: Write, once: Once) -> Result<Answered<User>, UserError> {
+        self.perform(write, self.runtime.clock.now(), Some(once))
+            .await
+    }
+
+    /// Does a write to a user as a value, in its own transaction.
+    async fn perform(
+        &self,
+        write: Write,
+        at: Timestamp,
+        once: Option<Once>,
+    ) -> Result<Answered<User>, UserError> {
+        let writes = Arc::clone(&self.writes);
+        self.write(write.user(), async move {
+            match writes.perform(&write, at, once).await? {
+                Performed::Done(Outcome::User(user)) => {
+                    let (id, floor) = (user.id, user.version);
+                    Ok((Answered::Now(user), Invalidation { id, floor }))
+                }
+                // Whoever repeats a write takes out of the caches what its first answer would have.
+                Performed::Replayed(kept) => {
+                    let floor = kept.version.unwrap_or(UserVersion::NONE);
+                    let id = kept.user;
+                    Ok((Answered::Before(kept), Invalidation { id, floor }))
+                }
+                Performed::Absent => Err(UserError::NotFound),
+                Performed::Done(_) => Err(unexpected()),
+            }
         })
         .await
     }
@@ -107,11 +185,11 @@ impl UserService {
         let users = Arc::clone(&self.users);
         let at = self.runtime.clock.now();
         self.write(id, async move {
-            let version = users
+            let floor = users
                 .purge(id, expected, at)
                 .await?
                 .ok_or(UserError::NotFound)?;
-            Ok(((), version))
+            Ok(((), Invalidation { id, floor }))
         })
         .await
     }
@@ -124,7 +202,7 @@ impl UserService {
     async fn write<T: Send + 'static>(
         &self,
         id: UserId,
-        write: impl Future<Output = Result<(T, UserVersion), UserError>> + Send + 'static,
+        write: impl Future<Output = Result<(T, Invalidation), UserError>> + Send + 'static,
     ) -> Result<T, UserError> {
         let (sender, receiver) = oneshot::channel();
         let invalidator = Arc::clone(&self.cached.invalidator);
@@ -132,7 +210,7 @@ impl UserService {
         self.runtime.tasks.spawn(Box::pin(async move {
             let result = write.await;
             match &result {
-                Ok((_, floor)) => invalidator.invalidate(id, *floor).await,
+                Ok((_, stale)) => invalidator.invalidate(stale.id, stale.floor).await,
                 Err(UserError::Store(StoreError::Unavailable(_))) => {
                     // It may have happened: a forced read a little later corrects the caches.
                     invalidator.forget(id);
@@ -151,56 +229,8 @@ impl UserService {
     }
 }
 
-/// Reads the row from the store, merges the patch into it and stores it when it has not changed.
-async fn merge(
-    users: &dyn UserRepository,
-    id: UserId,
-    patch: &UserPatch,
-    expected: Option<UserVersion>,
-    at: Timestamp,
-) -> Result<Option<Written>, UserError> {
-    for _ in 0..UserService::MERGES {
-        let Some(user) = users.find_many(&[id]).await?.pop() else {
-            return Ok(None);
-        };
-        if let Some(expected) = expected
-            && expected != user.version
-        {
-            return Err(UserError::VersionMismatch {
-                current: user.version,
-            });
-        }
-        let replacement = merged(&user, patch)?;
-        match users.replace(&replacement, at).await {
-            Err(WriteError::VersionMismatch { .. }) if expected.is_none() => {}
-            written => return Ok(written?),
-        }
-    }
-    Err(UserError::Contended)
-}
-
-fn merged(user: &User, patch: &UserPatch) -> Result<UserReplacement, UserError> {
-    let metadata = match &patch.metadata {
-        Edit::Keep => user.metadata.clone(),
-        Edit::Clear => JsonObject::empty(),
-        Edit::Set(changes) => {
-            user.metadata
-                .merged_with(changes)
-                .map_err(|source| UserError::Invalid {
-                    member: "metadata",
-                    source,
-                })?
-        }
-    };
-    let profile = patch.profile.clone();
-    Ok(UserReplacement {
-        id: user.id,
-        expected: user.version,
-        email: patch.email.clone().unwrap_or_else(|| user.email.clone()),
-        name: profile.name.unwrap_or_else(|| user.name.clone()),
-        is_active: profile.is_active.unwrap_or(user.is_active),
-        locale: profile.locale.applied_to(user.locale.clone()),
-        avatar_url: profile.avatar_url.applied_to(user.avatar_url.clone()),
-        metadata,
-    })
+/// A store that answers a write with what is another's outcome.
+fn unexpected() -> UserError {
+    let what = "the store answered with the outcome of another write";
+    UserError::Store(StoreError::Corrupt(what.into()))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::{
-    MemoryCacheRelay, MemoryChangeLog, MemoryStore, MemoryUserCache, MemoryUsers,
+    MemoryCacheRelay, MemoryChangeLog, MemoryStore, MemoryUserCache, MemoryUserWrites, MemoryUsers,
 };
 use roster_app::{
     CacheEvent, CacheObserver, CachePolicy, Caches, Freshness, Runtime, SharedCache,
@@ -127,6 +127,7 @@ impl Node {
         let events = Arc::new(Events::default());
         let service = UserService::new(
             Arc::new(MemoryUsers::new(store.clone())),
+            Arc::new(MemoryUserWrites::new(store.clone())),
             caches,
             CachePolicy::default(),
             Arc::clone(&events) as Arc<dyn CacheObserver>,

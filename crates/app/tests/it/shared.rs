@@ -10,6 +10,7 @@ use roster_domain::ports::{AcquireRequest, Lease, LeaseToken, UserCache};
 
 use crate::support::{
     CountedUsers, Events, NAMESPACE, PausedClock, draft, id, is_hit, renamed, settle, shared,
+    shared_with,
 };
 
 struct World {
@@ -22,7 +23,8 @@ struct World {
 fn world() -> World {
     let users = CountedUsers::new();
     let cache = Arc::new(MemoryUserCache::new(PausedClock::new()));
-    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    let writes = users.writes();
+    let (service, events) = shared_with(Arc::clone(&users) as _, writes, Arc::clone(&cache) as _);
     World {
         users,
         cache,

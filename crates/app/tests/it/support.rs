@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use roster_adapters_memory::{MemoryStore, MemoryUsers, SequentialIds, TokioSpawner};
+use roster_adapters_memory::{
+    MemoryStore, MemoryUserWrites, MemoryUsers, SequentialIds, TokioSpawner,
+};
 use roster_app::{
     CacheEvent, CacheObserver, CachePolicy, Caches, ReadTrace, Runtime, SharedCache, TierStatus,
     UserDraft, UserService,
@@ -11,7 +13,8 @@ use roster_app::{
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
     CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, MockCacheRelay, MockChangeLog,
-    MockUserCache, SeenBytes, Stamped, StoreError, UserCache, UserRepository, WriteError, Written,
+    MockUserCache, MockUserWrites, SeenBytes, Stamped, StoreError, UserCache, UserRepository,
+    UserWrites, WriteError, Written,
 };
 use roster_domain::{
     Email, JsonObject, NewUser, ProfilePatch, Timestamp, User, UserId, UserPatch, UserReplacement,
@@ -171,6 +174,14 @@ pub(crate) fn shared(
     users: Arc<dyn UserRepository>,
     cache: Arc<dyn UserCache>,
 ) -> (UserService, Arc<Events>) {
+    shared_with(users, no_writes(), cache)
+}
+
+pub(crate) fn shared_with(
+    users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+    cache: Arc<dyn UserCache>,
+) -> (UserService, Arc<Events>) {
     let events = Arc::new(Events::default());
     let caches = Caches::Shared(SharedCache {
         cache,
@@ -180,7 +191,14 @@ pub(crate) fn shared(
     });
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
     (
-        UserService::new(users, caches, CachePolicy::default(), observer, runtime()),
+        UserService::new(
+            users,
+            writes,
+            caches,
+            CachePolicy::default(),
+            observer,
+            runtime(),
+        ),
         events,
     )
 }
@@ -189,16 +207,42 @@ pub(crate) fn coalescing(users: Arc<dyn UserRepository>) -> (UserService, Arc<Ev
     let events = Arc::new(Events::default());
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
     let policy = CachePolicy::default();
-    let service = UserService::new(users, Caches::Coalescing, policy, observer, runtime());
+    let service = UserService::new(
+        users,
+        no_writes(),
+        Caches::Coalescing,
+        policy,
+        observer,
+        runtime(),
+    );
     (service, events)
 }
 
+/// Writes as values that no test asks for.
+fn no_writes() -> Arc<dyn UserWrites> {
+    Arc::new(MockUserWrites::new())
+}
+
 pub(crate) fn embedded(users: Arc<dyn UserRepository>) -> (UserService, Arc<Events>) {
+    embedded_with(users, no_writes())
+}
+
+/// A service over a whole store.
+pub(crate) fn embedded_on(store: &MemoryStore) -> UserService {
+    let users = Arc::new(MemoryUsers::new(store.clone()));
+    embedded_with(users, Arc::new(MemoryUserWrites::new(store.clone()))).0
+}
+
+pub(crate) fn embedded_with(
+    users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+) -> (UserService, Arc<Events>) {
     let events = Arc::new(Events::default());
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
     (
         UserService::new(
             users,
+            writes,
             Caches::Embedded,
             CachePolicy::default(),
             observer,
@@ -211,6 +255,7 @@ pub(crate) fn embedded(users: Arc<dyn UserRepository>) -> (UserService, Arc<Even
 /// Users in memory whose reads are counted, and can be held and let go.
 pub(crate) struct CountedUsers {
     inner: MemoryUsers,
+    store: MemoryStore,
     reads: AtomicU64,
     gate: tokio::sync::Semaphore,
     pub(crate) held: Mutex<bool>,
@@ -218,12 +263,19 @@ pub(crate) struct CountedUsers {
 
 impl CountedUsers {
     pub(crate) fn new() -> Arc<Self> {
+        let store = MemoryStore::default();
         Arc::new(Self {
-            inner: MemoryUsers::new(MemoryStore::default()),
+            inner: MemoryUsers::new(store.clone()),
+            store,
             reads: AtomicU64::new(0),
             gate: tokio::sync::Semaphore::new(0),
             held: Mutex::new(false),
         })
+    }
+
+    /// Writes as values to the same store.
+    pub(crate) fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(MemoryUserWrites::new(self.store.clone()))
     }
 
     pub(crate) fn reads(&self) -> u64 {

@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use mockall::Sequence;
-use roster_adapters_memory::{MemoryStore, MemoryUsers};
-use roster_app::{Freshness, UserError};
-use roster_domain::ports::{MockUserRepository, WriteError, Written};
-use roster_domain::{Edit, UserPatch, UserVersion};
+use roster_adapters_memory::MemoryStore;
+use roster_app::{Answered, Freshness, KeysInUse, UserError};
+use roster_domain::ports::{
+    KeptAnswer, MockUserRepository, MockUserWrites, Once, Performed, StoreError, UserWrites, Write,
+    WriteError, WriteRefusal, Written,
+};
+use roster_domain::{Edit, Fingerprint, KeySlot, MarkRead, Timestamp, UserPatch, UserVersion};
 
-use crate::support::{cache_mock, draft, embedded, id, renamed, shared, unavailable, user};
+use crate::support::{
+    cache_mock, draft, embedded, embedded_on, embedded_with, id, renamed, shared, shared_with,
+    unavailable, user,
+};
 
 fn with_metadata(patch: &str) -> UserPatch {
     UserPatch {
@@ -19,7 +26,7 @@ fn with_metadata(patch: &str) -> UserPatch {
 
 #[tokio::test]
 async fn metadata_is_merged_and_can_be_emptied() {
-    let (service, _) = embedded(Arc::new(MemoryUsers::new(MemoryStore::default())));
+    let service = embedded_on(&MemoryStore::default());
     service.create(draft(1)).await.unwrap();
     service
         .update(id(1), with_metadata(r#"{"a":1,"b":{"c":2}}"#), None)
@@ -54,7 +61,7 @@ async fn metadata_is_merged_and_can_be_emptied() {
 
 #[tokio::test]
 async fn metadata_that_would_grow_too_long_is_refused_and_nothing_changes() {
-    let (service, _) = embedded(Arc::new(MemoryUsers::new(MemoryStore::default())));
+    let service = embedded_on(&MemoryStore::default());
     service.create(draft(1)).await.unwrap();
     let half = format!(r#"{{"a":"{}"}}"#, "x".repeat(9_000));
     service
@@ -89,49 +96,22 @@ async fn metadata_that_would_grow_too_long_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_merge_is_tried_three_times_and_then_given_up() {
-    let mut users = MockUserRepository::new();
-    let mut order = Sequence::new();
-    for version in 1..=3 {
-        users
-            .expect_find_many()
-            .once()
-            .in_sequence(&mut order)
-            .returning(move |_| Ok(vec![user(1, version)]));
-        users
-            .expect_replace()
-            .once()
-            .in_sequence(&mut order)
-            .withf(move |replacement, _| replacement.expected == UserVersion::new(version))
-            .returning(move |_, _| {
-                Err(WriteError::VersionMismatch {
-                    current: UserVersion::new(version + 1),
-                })
-            });
-    }
-    let (service, _) = embedded(Arc::new(users));
-
-    let refusal = service
-        .update(id(1), with_metadata(r#"{"a":1}"#), None)
-        .await
-        .unwrap_err();
-
-    assert!(matches!(refusal, UserError::Contended), "{refusal:?}");
-}
-
-#[tokio::test]
-async fn a_condition_is_never_retried() {
-    let mut users = MockUserRepository::new();
-    users
-        .expect_find_many()
+async fn a_change_of_other_tables_is_one_write_without_a_read_before_it() {
+    let mut writes = MockUserWrites::new();
+    writes
+        .expect_perform()
         .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
-    users.expect_replace().once().returning(|_, _| {
-        Err(WriteError::VersionMismatch {
-            current: UserVersion::new(5),
+        .withf(|write, _, once| {
+            let expected = Some(UserVersion::new(4));
+            matches!(write, Write::Update { expected: given, .. } if *given == expected)
+                && once.is_none()
         })
-    });
-    let (service, _) = embedded(Arc::new(users));
+        .returning(|_, _, _| {
+            let current = UserVersion::new(5);
+            Err(WriteError::VersionMismatch { current }.into())
+        });
+    let users = Arc::new(MockUserRepository::new());
+    let (service, _) = embedded_with(users, Arc::new(writes));
 
     let expected = Some(UserVersion::new(4));
     let refusal = service
@@ -145,23 +125,103 @@ async fn a_condition_is_never_retried() {
 }
 
 #[tokio::test]
-async fn a_condition_that_fails_before_the_merge_writes_nothing() {
-    let mut users = MockUserRepository::new();
-    users
-        .expect_find_many()
+async fn a_replay_invalidates_the_user_that_it_speaks_of() {
+    let mut writes = MockUserWrites::new();
+    writes.expect_perform().once().returning(|_, _, _| {
+        Ok(Performed::Replayed(KeptAnswer {
+            user: id(7),
+            version: Some(UserVersion::new(3)),
+            octets: b"kept".to_vec(),
+        }))
+    });
+    let mut cache = cache_mock();
+    cache
+        .expect_invalidate_many()
         .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
-    let (service, _) = embedded(Arc::new(users));
-
-    let expected = Some(UserVersion::new(3));
-    let refusal = service
-        .update(id(1), with_metadata(r#"{"a":1}"#), expected)
-        .await
-        .unwrap_err();
-
-    assert!(
-        matches!(refusal, UserError::VersionMismatch { current } if current == UserVersion::new(4))
+        .withf(|stale| stale[0].id == id(7) && stale[0].floor == UserVersion::new(3))
+        .returning(|_| Ok(vec![true]));
+    let (service, _) = shared_with(
+        Arc::new(MockUserRepository::new()),
+        Arc::new(writes),
+        Arc::new(cache),
     );
+
+    // The id of the draft is a new one with every request.
+    let answered = service.create_once(draft(1), once()).await.unwrap();
+
+    let Answered::Before(kept) = answered else {
+        panic!("done again: {answered:?}");
+    };
+    assert_eq!(kept.octets, b"kept");
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_refused_at_once_and_free_when_its_caller_goes_away() {
+    let mut writes = MockUserWrites::new();
+    let mut order = Sequence::new();
+    let asked = |write: &Write| write.user() == id(1);
+    writes
+        .expect_perform()
+        .once()
+        .in_sequence(&mut order)
+        .withf(move |write, _, _| asked(write))
+        .returning(|_, _, _| Ok(Performed::Absent));
+    let held = Arc::new(Held {
+        inner: writes,
+        gate: tokio::sync::Semaphore::new(0),
+    });
+    let keys = KeysInUse::new(Arc::clone(&held) as Arc<dyn UserWrites>);
+    let write = Write::MarkRead {
+        user: id(1),
+        which: MarkRead::All,
+    };
+    let perform = || keys.perform(&write, Timestamp::UNIX_EPOCH, Some(once()));
+    {
+        let first = perform();
+        futures::pin_mut!(first);
+        assert!(futures::poll!(&mut first).is_pending());
+        let second = perform().await;
+        assert!(
+            matches!(second, Err(WriteRefusal::KeyInProgress)),
+            "{second:?}"
+        );
+        let unkeyed = keys.perform(&write, Timestamp::UNIX_EPOCH, None);
+        futures::pin_mut!(unkeyed);
+        assert!(futures::poll!(&mut unkeyed).is_pending(), "no key, no rule");
+    }
+    held.gate.add_permits(1);
+    assert_eq!(perform().await.unwrap(), Performed::Absent);
+}
+
+/// Writes that wait until they are let go.
+struct Held {
+    inner: MockUserWrites,
+    gate: tokio::sync::Semaphore,
+}
+
+#[async_trait]
+impl UserWrites for Held {
+    async fn perform(
+        &self,
+        write: &Write,
+        at: Timestamp,
+        once: Option<Once>,
+    ) -> Result<Performed, WriteRefusal> {
+        let _open = self.gate.acquire().await.unwrap();
+        self.inner.perform(write, at, once).await
+    }
+
+    async fn forget_answers(&self, moment: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.inner.forget_answers(moment, limit).await
+    }
+}
+
+fn once() -> Once {
+    Once {
+        slot: KeySlot::new([1; 32]),
+        request: Fingerprint::new([2; 32]),
+        keep: |_, _| b"kept".to_vec(),
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,8 +27,18 @@ pub struct Cursor {
 pub struct FilterHash(u32);
 
 impl FilterHash {
+    /// The hash with these bits.
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// The hash of a filter's parts.
-    pub(super) fn of(parts: &[&str]) -> Self {
+    pub(crate) fn of(parts: &[&str]) -> Self {
         let mut hasher = crc32fast::Hasher::new();
         for part in parts {
             hasher.update(part.as_bytes());

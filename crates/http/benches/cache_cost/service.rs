@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use roster_adapters_postgres::{
-    PostgresChangeLog, PostgresPool, PostgresSettings, PostgresUsers, connect, migrate,
+    PostgresChangeLog, PostgresPool, PostgresSettings, PostgresUserWrites, PostgresUsers, connect,
+    migrate,
 };
 use roster_adapters_redis::{RedisCacheRelay, RedisSettings, RedisUserCache};
-use roster_adapters_sqlite::{SqliteSettings, SqliteUsers, open};
+use roster_adapters_sqlite::{SqliteSettings, SqliteUserWrites, SqliteUsers, open};
 use roster_app::{CachePolicy, Caches, SharedCache, UserService};
-use roster_domain::ports::UserRepository;
+use roster_domain::ports::{UserRepository, UserWrites};
 use roster_domain::{JsonObject, NewUser, ProfilePatch, Timestamp, UserId, UserPatch};
 use roster_http::metrics::Metrics;
 use roster_http::system;
@@ -64,7 +65,8 @@ impl Durable {
             cache: Arc::new(cache),
             change_log: Arc::new(PostgresChangeLog::new(self.pool.clone())),
         });
-        service(Arc::new(self.users.clone()), caches)
+        let writes = PostgresUserWrites::new(self.pool.clone());
+        service(Arc::new(self.users.clone()), Arc::new(writes), caches)
     }
 
     /// Changes the row and no cache.
@@ -84,7 +86,8 @@ pub(crate) async fn embedded(folder: &Path, users: u128) -> UserService {
         .expect("the file opens");
     let repository = SqliteUsers::new(&store);
     insert(&repository, users).await;
-    service(Arc::new(repository), Caches::Embedded)
+    let writes = SqliteUserWrites::new(&store);
+    service(Arc::new(repository), Arc::new(writes), Caches::Embedded)
 }
 
 /// Gives a user another name.
@@ -93,10 +96,15 @@ pub(crate) async fn update(users: &UserService, id: UserId, count: u32) {
     updated.expect("an update");
 }
 
-fn service(users: Arc<dyn UserRepository>, caches: Caches) -> UserService {
+fn service(
+    users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+    caches: Caches,
+) -> UserService {
     let metrics = Arc::new(Metrics::new());
     let runtime = system::runtime();
-    UserService::new(users, caches, CachePolicy::default(), metrics, runtime)
+    let policy = CachePolicy::default();
+    UserService::new(users, writes, caches, policy, metrics, runtime)
 }
 
 async fn insert(users: &dyn UserRepository, count: u128) {

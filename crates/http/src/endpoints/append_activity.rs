@@ -4,7 +4,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{Action, ActivityDraft, Appended};
+use roster_app::{Action, ActivityDraft, Answered, Appended};
+use roster_domain::ports::Outcome;
 use roster_domain::{ActivityId, DedupeKey, FeedKind, Invalid, JsonObject, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,10 +13,11 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, OneOfBuilder, 
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::kept_answer::{self, Answer};
 use super::{reply, values};
 use crate::extract::{
-    ApiJson, ApiPath, ApiQuery, Caller, FromBody, FromMembers, Members, NoParameters, Refusals,
-    Refused,
+    ApiJson, ApiPath, ApiQuery, Caller, FromBody, FromMembers, Keyed, Members, NoParameters,
+    Refusals, Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -144,9 +146,11 @@ impl From<Appended> for AppendedActivity {
 
 documented_problems!(
     UserNotFound,
+    IdempotencyInProgress,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
     DependencyUnavailable,
 );
 
@@ -156,11 +160,16 @@ documented_problems!(
     post,
     path = "/v1/users/{id}/activity",
     tag = "feeds",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+    ),
     request_body(content = NewActivities, content_type = "application/json"),
     security(("token" = ["feeds:write"])),
     responses(
-        (status = 201, description = "They are stored.", body = AppendedActivities),
+        (status = 201, description = "They are stored.", body = AppendedActivities, headers(
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
+        )),
         Problems,
     ),
 )]
@@ -169,11 +178,32 @@ pub(super) async fn append_activity(
     caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
-    ApiJson(NewActivities(new)): ApiJson<NewActivities>,
+    request: Keyed<ApiJson<NewActivities>>,
 ) -> Result<Response, Problem> {
     caller.may(Action::WriteFeeds)?;
+    let once = request.once(keep);
+    let ApiJson(NewActivities(new)) = request.body;
     let drafts = new.into_iter().map(ActivityDraft::from).collect();
-    let appended = services.activity.append(user, drafts).await?;
+    let activity = &services.activity;
+    let appended = match once {
+        None => activity.append(user, drafts).await?,
+        Some(once) => match activity.append_once(user, drafts, once).await? {
+            Answered::Now(appended) => appended,
+            Answered::Before(kept) => return kept_answer::replayed(&kept),
+        },
+    };
     let items = appended.into_iter().map(AppendedActivity::from).collect();
     reply::json(StatusCode::CREATED, &AppendedActivities { items })
+}
+
+fn keep(_: UserId, outcome: &Outcome) -> Vec<u8> {
+    let Outcome::Appended(appended) = outcome else {
+        return Vec::new();
+    };
+    let items = appended.iter().map(|(id, created)| AppendedActivity {
+        id: *id,
+        created: *created,
+    });
+    let items = items.collect();
+    Answer::of(StatusCode::CREATED, &AppendedActivities { items }).into_octets()
 }

@@ -3,16 +3,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use roster_app::{Action, NotificationDraft};
+use roster_app::{Action, Answered, NotificationDraft};
+use roster_domain::ports::{CreatedNotification, Outcome};
 use roster_domain::{
     DedupeKey, FeedKind, JsonObject, NotificationBody as Text, NotificationTitle, UserId,
 };
 use serde::Serialize;
 
 use super::feed_bodies::NotificationBody;
+use super::kept_answer::{self, Answer};
 use super::reply;
 use crate::extract::{
-    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused,
+    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Keyed, Members, NoParameters, Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -63,9 +65,11 @@ pub(super) struct StoredNotification<'a> {
 
 documented_problems!(
     UserNotFound,
+    IdempotencyInProgress,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
     DependencyUnavailable,
 );
 
@@ -75,12 +79,16 @@ documented_problems!(
     post,
     path = "/v1/users/{id}/notifications",
     tag = "feeds",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+    ),
     request_body(content = NewNotification, content_type = "application/json"),
     security(("token" = ["feeds:write"])),
     responses(
         (status = 201, description = "It is stored.", body = StoredNotification, headers(
             ("Location" = String, description = "Where it can be changed, relative."),
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
         )),
         (status = 200, description = "Its dedupe key was there: the notification of that time.", body = StoredNotification),
         Problems,
@@ -91,9 +99,11 @@ pub(super) async fn create_notification(
     caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
-    ApiJson(new): ApiJson<NewNotification>,
+    request: Keyed<ApiJson<NewNotification>>,
 ) -> Result<Response, Problem> {
     caller.may(Action::WriteFeeds)?;
+    let once = request.once(keep);
+    let ApiJson(new) = request.body;
     let draft = NotificationDraft {
         kind: new.kind,
         title: new.title,
@@ -101,17 +111,46 @@ pub(super) async fn create_notification(
         data: new.data.unwrap_or_else(JsonObject::empty),
         dedupe_key: new.dedupe_key,
     };
-    let stored = services.notifications.create(user, draft).await?;
-    let body = StoredNotification {
-        notification: NotificationBody::from(&stored.notification),
-        unread: stored.unread,
+    let notifications = &services.notifications;
+    let stored = match once {
+        None => notifications.create(user, draft).await?,
+        Some(once) => match notifications.create_once(user, draft, once).await? {
+            Answered::Now(stored) => stored,
+            Answered::Before(kept) => return kept_answer::replayed(&kept),
+        },
     };
+    let body = StoredNotification::from(&stored);
     if !stored.created {
         return reply::json(StatusCode::OK, &body);
     }
     let mut response = reply::json(StatusCode::CREATED, &body)?;
-    let location = format!("/v1/users/{user}/notifications/{}", stored.notification.id);
-    let location = HeaderValue::try_from(location).map_err(Problem::internal)?;
+    let location = HeaderValue::try_from(place(user, &stored)).map_err(Problem::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
+}
+
+impl<'a> From<&'a CreatedNotification> for StoredNotification<'a> {
+    fn from(stored: &'a CreatedNotification) -> Self {
+        Self {
+            notification: NotificationBody::from(&stored.notification),
+            unread: stored.unread,
+        }
+    }
+}
+
+fn place(user: UserId, stored: &CreatedNotification) -> String {
+    format!("/v1/users/{user}/notifications/{}", stored.notification.id)
+}
+
+fn keep(user: UserId, outcome: &Outcome) -> Vec<u8> {
+    let Outcome::Notified(stored) = outcome else {
+        return Vec::new();
+    };
+    let body = StoredNotification::from(stored);
+    let mut answer = Answer::of(StatusCode::OK, &body);
+    if stored.created {
+        answer.status = StatusCode::CREATED;
+        answer.location = place(user, stored);
+    }
+    answer.into_octets()
 }

@@ -3,12 +3,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use roster_app::{Action, UserDraft};
+use roster_app::{Action, Answered, UserDraft};
+use roster_domain::ports::Outcome;
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
-use super::reply;
 use super::user_body::UserBody;
-use crate::extract::{ApiJson, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused};
+use super::{kept_answer, reply};
+use crate::extract::{
+    ApiJson, ApiQuery, Caller, FromMembers, Keyed, Members, NoParameters, Refused,
+};
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
 
@@ -54,9 +57,11 @@ impl FromMembers for NewUser {
 documented_problems!(
     EmailTaken,
     Conflict,
+    IdempotencyInProgress,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
     DependencyUnavailable,
 );
 
@@ -65,12 +70,14 @@ documented_problems!(
     post,
     path = "/v1/users",
     tag = "users",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once.")),
     request_body(content = NewUser, content_type = "application/json"),
     security(("token" = ["users:write"]), ("token" = ["users:admin"])),
     responses(
         (status = 201, description = "The user as it is stored.", body = UserBody, headers(
             ("Location" = String, description = "Where the user is, relative."),
             ("ETag" = String, description = "Strong, from the version."),
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
         )),
         Problems,
     ),
@@ -79,8 +86,10 @@ pub(super) async fn create_user(
     State(services): State<Arc<Services>>,
     caller: Caller,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
-    ApiJson(new): ApiJson<NewUser>,
+    request: Keyed<ApiJson<NewUser>>,
 ) -> Result<Response, Problem> {
+    let once = request.once(keep);
+    let ApiJson(new) = request.body;
     caller.may(if new.id.is_some() {
         Action::CreateUserAs
     } else {
@@ -94,10 +103,25 @@ pub(super) async fn create_user(
         avatar_url: new.avatar_url,
         metadata: new.metadata.unwrap_or_else(JsonObject::empty),
     };
-    let user = services.users.create(draft).await?;
+    let user = match once {
+        None => services.users.create(draft).await?,
+        Some(once) => match services.users.create_once(draft, once).await? {
+            Answered::Now(user) => user,
+            Answered::Before(kept) => return kept_answer::replayed(&kept),
+        },
+    };
     let mut response = reply::user(StatusCode::CREATED, &user)?;
-    let location =
-        HeaderValue::try_from(format!("/v1/users/{}", user.id)).map_err(Problem::internal)?;
+    let location = HeaderValue::try_from(place(user.id)).map_err(Problem::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
+}
+
+fn place(id: UserId) -> String {
+    format!("/v1/users/{id}")
+}
+
+fn keep(id: UserId, outcome: &Outcome) -> Vec<u8> {
+    let mut answer = kept_answer::of_user(StatusCode::CREATED, outcome);
+    answer.location = place(id);
+    answer.into_octets()
 }

@@ -45,6 +45,7 @@ documented_problems!(
     UserNotFound,
     AlreadyDeleted,
     VersionMismatch,
+    PreconditionRequired,
     DependencyUnavailable
 );
 

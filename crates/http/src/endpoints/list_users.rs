@@ -3,13 +3,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, header};
-use roster_app::{Action, ListedUsers};
+use roster_app::Action;
 use roster_domain::pagination::{
     ActiveFilter, Counting, Cursor, FilterHash, Order, PageRequest, PageSize, RowOffset, Start,
     UserFilter,
 };
+use roster_domain::search::SearchCursor;
 use roster_domain::{UserId, UserSummary};
 use serde::Serialize;
+
+mod searching;
+
+use searching::{AnyCursor, Searched};
 
 use super::{paging, reply, values};
 use crate::extract::{ApiQuery, Caller, FromQuery, IfNoneMatch, Query};
@@ -27,7 +32,7 @@ pub(super) struct Parameters {
     limit: Option<PageSize>,
     /// Where the page starts: `next_cursor` or `prev_cursor` of another page of the same list.
     #[param(value_type = Option<String>, max_length = 512)]
-    cursor: Option<Cursor>,
+    cursor: Option<AnyCursor>,
     /// The number of the page, from 1 on; not together with `cursor` or `limit`. Numbered pages
     /// end at row 10,000.
     #[param(value_type = Option<u64>, minimum = 1)]
@@ -38,10 +43,15 @@ pub(super) struct Parameters {
     /// Which users: those who may act, those who may not, or both; `true` when it is not there.
     #[param(inline, value_type = Option<Active>)]
     active: Choice<ActiveFilter>,
-    /// Newest (default) or oldest first.
+    /// Only users whose name or address begins so, letter case and accents aside: 2 characters
+    /// or more. They are ordered by what begins so, `asc` when `order` is not there.
+    #[param(value_type = Option<String>, min_length = 2)]
+    q: Option<Searched>,
+    /// Newest (default) or oldest first; with `q`, by the alphabet.
     #[param(inline, value_type = Option<Direction>)]
     order: Choice<Order>,
-    /// Whether `total` is answered; not by default. An exact count reads every row that matches.
+    /// Whether `total` is answered; not by default. An exact count reads every row that matches;
+    /// with `q`, an estimate of 10,000 means so many or more.
     #[param(inline, value_type = Option<Count>)]
     count: Option<Counting>,
 }
@@ -121,6 +131,10 @@ impl FromQuery for Parameters {
             page: query.parsed("page", accepted)?,
             size: paging::page_size(query, "size")?,
             active: Choice::from_query(query, "active", &active)?,
+            q: query
+                .take("q")
+                .map(|text| Searched::read(&text))
+                .transpose()?,
             order: Choice::from_query(query, "order", &order)?,
             count: query.choice("count", &count)?.flatten(),
         };
@@ -156,11 +170,12 @@ impl Parameters {
                 RowOffset::of_page(self.page.unwrap_or(1), size).ok_or_else(|| self.too_deep())?,
             )
         } else {
-            paging::start(
-                self.cursor,
-                self.order.value,
-                FilterHash::from(&self.filter()),
-            )?
+            let cursor = match self.cursor {
+                Some(AnyCursor::OfSearch(_)) => return Err(paging::mismatch()),
+                Some(AnyCursor::OfList(cursor)) => Some(cursor),
+                None => None,
+            };
+            paging::start(cursor, self.order.value, FilterHash::from(&self.filter()))?
         };
         Ok(PageRequest {
             start,
@@ -179,7 +194,8 @@ impl Parameters {
         let words = words
             .into_iter()
             .filter_map(|(name, word)| Some((name, word?.to_owned())));
-        size.into_iter().chain(words).collect()
+        let searched = self.q.as_ref().map(|q| ("q", q.text.clone()));
+        size.into_iter().chain(words).chain(searched).collect()
     }
 
     fn too_deep(&self) -> Problem {
@@ -279,22 +295,34 @@ pub(super) async fn list_users(
     ApiQuery(query): ApiQuery<Parameters>,
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    caller.may(Action::ListUsers)?;
-    let ListedUsers { page, total } = services
-        .users
-        .list(&query.filter(), &query.request()?, query.count)
-        .await?;
+    caller.may(if query.q.is_some() {
+        Action::SearchUsers
+    } else {
+        Action::ListUsers
+    })?;
+    let (items, next, prev, total) = if let Some(searched) = &query.q {
+        let filter = searched.filter(query.active.value);
+        let request = query.search(&filter)?;
+        let found = services.search.find(&filter, &request, query.count).await?;
+        let text = |cursor: Option<SearchCursor>| cursor.map(|cursor| cursor.to_string());
+        let (next, prev) = (text(found.page.next), text(found.page.prev));
+        (found.page.items, next, prev, found.total)
+    } else {
+        let (filter, request) = (query.filter(), query.request()?);
+        let listed = services.users.list(&filter, &request, query.count).await?;
+        let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.to_string());
+        let (next, prev) = (text(listed.page.next), text(listed.page.prev));
+        (listed.page.items, next, prev, listed.total)
+    };
     let body = UserList {
-        items: page.items.iter().map(UserListItem::from).collect(),
-        next_cursor: page.next.map(|cursor| cursor.to_string()),
-        prev_cursor: page.prev.map(|cursor| cursor.to_string()),
-        has_more: page.next.is_some(),
+        items: items.iter().map(UserListItem::from).collect(),
+        next_cursor: next.clone(),
+        prev_cursor: prev.clone(),
+        has_more: next.is_some(),
         total,
     };
     let mut response = reply::tagged_json(&body, &held)?;
-    response.headers_mut().insert(
-        header::LINK,
-        paging::links(PATH, &query.for_links(), &page)?,
-    );
+    let links = paging::links_to(PATH, &query.for_links(), next, prev)?;
+    response.headers_mut().insert(header::LINK, links);
     Ok(response)
 }

@@ -3,14 +3,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::Action;
+use roster_app::{Action, Answered};
+use roster_domain::ports::Outcome;
 use roster_domain::{Invalid, MarkRead, Marked, NotificationId, Timestamp, UserId};
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::kept_answer::{self, Answer};
 use super::{reply, values};
 use crate::extract::{
-    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Members, NoParameters, Refused,
+    ApiJson, ApiPath, ApiQuery, Caller, FromMembers, Keyed, Members, NoParameters, Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -98,9 +100,11 @@ impl From<Marked> for MarkedNotifications {
 
 documented_problems!(
     UserNotFound,
+    IdempotencyInProgress,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
     DependencyUnavailable,
 );
 
@@ -109,11 +113,16 @@ documented_problems!(
     post,
     path = "/v1/users/{id}/notifications/mark-read",
     tag = "feeds",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+    ),
     request_body(content = ReadNotifications, content_type = "application/json"),
     security(("token" = ["feeds:write"]), ("token" = [])),
     responses(
-        (status = 200, description = "They are read.", body = MarkedNotifications),
+        (status = 200, description = "They are read.", body = MarkedNotifications, headers(
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
+        )),
         Problems,
     ),
 )]
@@ -122,9 +131,25 @@ pub(super) async fn mark_notifications_read(
     caller: Caller,
     ApiPath(user): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
-    ApiJson(Chosen(which)): ApiJson<Chosen>,
+    request: Keyed<ApiJson<Chosen>>,
 ) -> Result<Response, Problem> {
     caller.may(Action::MarkNotifications(user))?;
-    let marked = services.notifications.mark_read(user, &which).await?;
+    let once = request.once(keep);
+    let ApiJson(Chosen(which)) = request.body;
+    let notifications = &services.notifications;
+    let marked = match once {
+        None => notifications.mark_read(user, &which).await?,
+        Some(once) => match notifications.mark_read_once(user, which, once).await? {
+            Answered::Now(marked) => marked,
+            Answered::Before(kept) => return kept_answer::replayed(&kept),
+        },
+    };
     reply::json(StatusCode::OK, &MarkedNotifications::from(marked))
+}
+
+fn keep(_: UserId, outcome: &Outcome) -> Vec<u8> {
+    let Outcome::MarkedRead(marked) = outcome else {
+        return Vec::new();
+    };
+    Answer::of(StatusCode::OK, &MarkedNotifications::from(*marked)).into_octets()
 }

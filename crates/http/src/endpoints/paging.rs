@@ -1,5 +1,7 @@
 //! What every list shares: sizes, cursors, links.
 
+use std::str::FromStr;
+
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use roster_domain::pagination::{Cursor, FilterHash, Order, Page, PageSize, Start};
@@ -44,7 +46,7 @@ fn invalid_limit(name: &str) -> Problem {
 }
 
 /// The parameter `cursor`.
-pub(super) fn cursor(query: &mut Query<'_>) -> Result<Option<Cursor>, Problem> {
+pub(super) fn cursor<C: FromStr>(query: &mut Query<'_>) -> Result<Option<C>, Problem> {
     let parsed = query.take("cursor").map(|text| text.parse());
     parsed.transpose().map_err(|_| {
         Problem::new(
@@ -63,11 +65,16 @@ pub(super) fn start(
     match cursor {
         None => Ok(Start::First),
         Some(cursor) if cursor.order == order && cursor.filter == filter => Ok(cursor.start),
-        Some(_) => Err(Problem::new(
-            ProblemType::CursorMismatch,
-            "The cursor was made for another filter or another order than this request names.",
-        )),
+        Some(_) => Err(mismatch()),
     }
+}
+
+/// The refusal of a cursor of another list.
+pub(super) fn mismatch() -> Problem {
+    Problem::new(
+        ProblemType::CursorMismatch,
+        "The cursor was made for another filter or another order than this request names.",
+    )
 }
 
 /// The header `Link` (RFC 8288) of a page: next and previous as far as they are there, and the
@@ -77,7 +84,18 @@ pub(super) fn links<T>(
     parameters: &[(&str, String)],
     page: &Page<T>,
 ) -> Result<HeaderValue, Problem> {
-    let cursors = [("next", page.next), ("prev", page.prev)];
+    let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.to_string());
+    links_to(path, parameters, text(page.next), text(page.prev))
+}
+
+/// The same for cursors of any form.
+pub(super) fn links_to(
+    path: &str,
+    parameters: &[(&str, String)],
+    next: Option<String>,
+    prev: Option<String>,
+) -> Result<HeaderValue, Problem> {
+    let cursors = [("next", next), ("prev", prev)];
     let mut links: Vec<String> = cursors
         .into_iter()
         .filter_map(|(relation, cursor)| Some(link(path, parameters, Some(cursor?), relation)))
@@ -90,10 +108,10 @@ pub(super) fn links<T>(
 pub(super) fn link(
     path: &str,
     parameters: &[(&str, String)],
-    cursor: Option<Cursor>,
+    cursor: Option<String>,
     relation: &str,
 ) -> String {
-    let cursor = cursor.map(|cursor| ("cursor", cursor.to_string()));
+    let cursor = cursor.map(|cursor| ("cursor", cursor));
     let query: Vec<_> = parameters
         .iter()
         .chain(&cursor)

@@ -3,14 +3,17 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::Action;
-use roster_domain::{Invalid, NotificationId, NotificationPatch, UserId};
+use roster_app::{Action, Answered};
+use roster_domain::ports::Outcome;
+use roster_domain::{Invalid, Marked, Notification, NotificationId, NotificationPatch, UserId};
 use serde::Serialize;
 
 use super::feed_bodies::NotificationBody;
+use super::kept_answer::{self, Answer};
 use super::reply;
 use crate::extract::{
-    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, FromPath, Members, NoParameters, Refused,
+    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, FromPath, Keyed, Members, NoParameters,
+    Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -66,9 +69,11 @@ pub(super) struct ChangedNotification<'a> {
 documented_problems!(
     UserNotFound,
     NotificationNotFound,
+    IdempotencyInProgress,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
     DependencyUnavailable,
 );
 
@@ -80,11 +85,14 @@ documented_problems!(
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("nid" = String, Path, format = "uuid", description = "The notification's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content = NotificationChanges, content_type = "application/merge-patch+json"),
     security(("token" = ["feeds:write"]), ("token" = [])),
     responses(
-        (status = 200, description = "The notification as it is now.", body = ChangedNotification),
+        (status = 200, description = "The notification as it is now.", body = ChangedNotification, headers(
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
+        )),
         Problems,
     ),
 )]
@@ -93,21 +101,44 @@ pub(super) async fn update_notification(
     caller: Caller,
     ApiPath(path): ApiPath<NotificationPath>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
-    ApiMergePatch(changes): ApiMergePatch<NotificationChanges>,
+    request: Keyed<ApiMergePatch<NotificationChanges>>,
 ) -> Result<Response, Problem> {
     caller.may(Action::MarkNotifications(path.user))?;
+    let once = request.once(keep);
+    let ApiMergePatch(changes) = request.body;
     let patch = NotificationPatch {
         read: changes.read,
         archived: changes.archived,
     };
-    let patched = services
-        .notifications
-        .patch(path.user, path.notification, patch);
-    let (notification, marked) = patched.await?;
-    let body = ChangedNotification {
-        notification: NotificationBody::from(&notification),
-        changed: marked.changed,
-        unread: marked.unread,
+    let (user, id) = (path.user, path.notification);
+    let notifications = &services.notifications;
+    let (notification, marked) = match once {
+        None => notifications.patch(user, id, patch).await?,
+        Some(once) => match notifications.patch_once(user, id, patch, once).await? {
+            Answered::Now(patched) => patched,
+            Answered::Before(kept) => return kept_answer::replayed(&kept),
+        },
     };
-    reply::json(StatusCode::OK, &body)
+    reply::json(
+        StatusCode::OK,
+        &ChangedNotification::of(&notification, marked),
+    )
+}
+
+impl<'a> ChangedNotification<'a> {
+    fn of(notification: &'a Notification, marked: Marked) -> Self {
+        Self {
+            notification: NotificationBody::from(notification),
+            changed: marked.changed,
+            unread: marked.unread,
+        }
+    }
+}
+
+fn keep(_: UserId, outcome: &Outcome) -> Vec<u8> {
+    let Outcome::Marked(notification, marked) = outcome else {
+        return Vec::new();
+    };
+    let body = ChangedNotification::of(notification, *marked);
+    Answer::of(StatusCode::OK, &body).into_octets()
 }

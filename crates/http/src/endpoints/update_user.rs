@@ -3,15 +3,17 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{Action, UserChange};
+use roster_app::{Action, Answered, UserChange};
+use roster_domain::ports::Outcome;
 use roster_domain::{
     AvatarUrl, Edit, Email, JsonObject, Locale, ProfilePatch, UserId, UserName, UserPatch,
 };
 
-use super::reply;
 use super::user_body::UserBody;
+use super::{kept_answer, reply};
 use crate::extract::{
-    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, IfMatch, Members, NoParameters, Refused,
+    ApiMergePatch, ApiPath, ApiQuery, Caller, FromMembers, IfMatch, Keyed, Members, NoParameters,
+    Refused,
 };
 use crate::problem::{Problem, documented_problems};
 use crate::services::Services;
@@ -79,11 +81,13 @@ impl UserChanges {
 documented_problems!(
     UserNotFound,
     EmailTaken,
-    Conflict,
+    IdempotencyInProgress,
     VersionMismatch,
     ContentTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    IdempotencyKeyReused,
+    PreconditionRequired,
     DependencyUnavailable,
 );
 
@@ -95,6 +99,7 @@ documented_problems!(
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("If-Match" = Option<String>, Header, description = "Tags of the versions that the change is meant for, or `*`."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content(
         (UserChanges = "application/merge-patch+json"),
@@ -104,6 +109,7 @@ documented_problems!(
     responses(
         (status = 200, description = "The user as it is stored now.", body = UserBody, headers(
             ("ETag" = String, description = "Strong, from the version."),
+            ("Idempotency-Replayed" = String, description = "`true` when this is the answer of an earlier request with the same Idempotency-Key."),
         )),
         Problems,
     ),
@@ -114,8 +120,10 @@ pub(super) async fn update_user(
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(NoParameters): ApiQuery<NoParameters>,
     expected: IfMatch,
-    ApiMergePatch(changes): ApiMergePatch<UserChanges>,
+    request: Keyed<ApiMergePatch<UserChanges>>,
 ) -> Result<Response, Problem> {
+    let once = request.once(keep);
+    let ApiMergePatch(changes) = request.body;
     caller.may(Action::ChangeUser(id, changes.reach()))?;
     let patch = UserPatch {
         profile: ProfilePatch {
@@ -127,10 +135,24 @@ pub(super) async fn update_user(
         email: changes.email,
         metadata: changes.metadata,
     };
-    let user = expected
-        .guard(|version| services.users.update(id, patch.clone(), version))
-        .await?;
-    reply::user(StatusCode::OK, &user)
+    let users = &services.users;
+    let update = |version| {
+        let patch = patch.clone();
+        async move {
+            match once {
+                None => users.update(id, patch, version).await.map(Answered::Now),
+                Some(once) => users.update_once(id, patch, version, once).await,
+            }
+        }
+    };
+    match expected.guard(update).await? {
+        Answered::Now(user) => reply::user(StatusCode::OK, &user),
+        Answered::Before(kept) => kept_answer::replayed(&kept),
+    }
+}
+
+fn keep(_: UserId, outcome: &Outcome) -> Vec<u8> {
+    kept_answer::of_user(StatusCode::OK, outcome).into_octets()
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ async fn read(mut request: Request, limit: usize) -> Result<Bytes, Problem> {
     Ok(body)
 }
 
-async fn read_whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read_whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             ProblemType::ContentTooLarge,

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue};
 use roster_app::UserError;
 use roster_domain::UserVersion;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemType};
+use crate::router::ApiState;
 
 /// The tag of one representation (RFC 9110, 8.8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,11 +94,15 @@ impl IfMatch {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+impl FromRequestParts<ApiState> for IfMatch {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         match Tags::read(&parts.headers, &header::IF_MATCH) {
+            Ok(None) if state.require_if_match => Err(Problem::new(
+                ProblemType::PreconditionRequired,
+                "Changes of a user need the header If-Match, with the tag that the user was read with.",
+            )),
             Ok(tags) => Ok(Self(tags)),
             Err(Unreadable) => Err(Problem::malformed(
                 "The header If-Match is * or a list of entity tags, such as \"v3\", each in double quotes.",

@@ -25,10 +25,8 @@ impl From<UserError> for Problem {
                 Self::new(ProblemType::AlreadyDeleted, "The user was deleted before.")
             }
             UserError::NotDeleted => Self::new(ProblemType::NotDeleted, "The user is not deleted."),
-            UserError::Contended => Self::new(
-                ProblemType::Conflict,
-                "Others changed the user at the same time; the request can be sent again.",
-            ),
+            UserError::KeyReused => key_reused(),
+            UserError::KeyInProgress => key_in_progress(),
             UserError::Invalid { member, source } => {
                 Self::validation(vec![FieldError::new(format!("/{member}"), source)])
             }
@@ -45,6 +43,8 @@ impl From<FeedError> for Problem {
                 ProblemType::NotificationNotFound,
                 "The user has no notification with this id.",
             ),
+            FeedError::KeyReused => key_reused(),
+            FeedError::KeyInProgress => key_in_progress(),
             FeedError::Store(error) => error.into(),
         }
     }
@@ -65,6 +65,20 @@ impl From<StoreError> for Problem {
 
 fn user_not_found() -> Problem {
     Problem::new(ProblemType::UserNotFound, "There is no such user.")
+}
+
+fn key_reused() -> Problem {
+    Problem::new(
+        ProblemType::IdempotencyKeyReused,
+        "The Idempotency-Key was used for another request.",
+    )
+}
+
+fn key_in_progress() -> Problem {
+    Problem::new(
+        ProblemType::IdempotencyInProgress,
+        "A request with this Idempotency-Key is under way.",
+    )
 }
 
 fn version_mismatch(current: UserVersion) -> Problem {

@@ -151,6 +151,11 @@ definitions! {
         Kind::Duration { min: 0, max: HOUR },
         "How long requests in flight may then go on";
 
+    HTTP_IDEMPOTENCY_RETENTION: "http.idempotency_retention", --"http-idempotency-retention", ["ROSTER_HTTP_IDEMPOTENCY_RETENTION"], Some("24h"),
+        Kind::Duration { min: 60 * SECOND, max: 30 * DAY },
+        "How long the answer of a write with an Idempotency-Key is kept for those who repeat it";
+    HTTP_REQUIRE_IF_MATCH: "http.require_if_match", --"http-require-if-match", ["ROSTER_HTTP_REQUIRE_IF_MATCH"], Some("false"), Kind::Flag,
+        "Whether a change of a user without If-Match is refused with 428";
     QUOTAS_REQUESTS: "quotas.requests", --"quota-requests", ["ROSTER_QUOTAS_REQUESTS"], Some("none"), Kind::Rate,
         "How many requests one caller may make";
     QUOTAS_LOOKUPS: "quotas.lookups", --"quota-lookups", ["ROSTER_QUOTAS_LOOKUPS"], Some("100/s"), Kind::Rate,

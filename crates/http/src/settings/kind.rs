@@ -42,6 +42,8 @@ pub(super) enum Kind {
     Octets { min: u64, max: u64 },
     /// A number in a span of time, or `none`.
     Rate,
+    /// Yes or no.
+    Flag,
     /// A filter of log events.
     LogFilter,
     /// A form of logs.
@@ -84,6 +86,7 @@ impl fmt::Display for Kind {
             Self::Rate => f.write_str(
                 "a number from 1 to 1000000 per second, minute or hour, such as 100/s or 6000/m, or `none`",
             ),
+            Self::Flag => f.write_str("`true` or `false`"),
             Self::LogFilter => {
                 f.write_str("a level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or directives such as info,sqlx=warn")
             }

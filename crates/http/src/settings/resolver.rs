@@ -99,6 +99,11 @@ impl Resolver {
         self.required(definition, read).unwrap_or_default()
     }
 
+    pub(super) fn flag(&mut self, definition: &'static Definition) -> bool {
+        self.required(definition, |text| text.parse().ok())
+            .unwrap_or_default()
+    }
+
     pub(super) fn count(&mut self, definition: &'static Definition) -> u32 {
         let Kind::Count { min, max } = definition.kind else {
             return 0;

@@ -73,6 +73,10 @@ pub struct HttpSettings {
     pub drain_grace: Duration,
     /// How long requests in flight may go on after that.
     pub drain_limit: Duration,
+    /// How long the answer of a write under a key is kept.
+    pub idempotency_retention: Duration,
+    /// Whether a change of a user needs `If-Match`.
+    pub require_if_match: bool,
 }
 
 /// How much one caller may ask for; `None` is as much as it likes.
@@ -258,6 +262,8 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
         max_connections: count(resolver, &of::HTTP_MAX_CONNECTIONS),
         drain_grace: resolver.duration(&of::HTTP_DRAIN_GRACE),
         drain_limit: resolver.duration(&of::HTTP_DRAIN_LIMIT),
+        idempotency_retention: resolver.duration(&of::HTTP_IDEMPOTENCY_RETENTION),
+        require_if_match: resolver.flag(&of::HTTP_REQUIRE_IF_MATCH),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use roster_adapters_postgres::{
     PostgresActivities, PostgresChangeLog, PostgresNotifications, PostgresPool, PostgresReadiness,
-    PostgresSettings, PostgresStats, PostgresUserTransfer, PostgresUsers,
+    PostgresSettings, PostgresStats, PostgresUserSearch, PostgresUserTransfer, PostgresUserWrites,
+    PostgresUsers,
 };
 use roster_adapters_redis::{RedisCacheRelay, RedisReadiness, RedisSettings, RedisUserCache};
 use roster_app::{Caches, ChangeLogKeeper, Runtime, SharedCache};
@@ -64,6 +65,8 @@ pub(super) async fn open(
     };
     let ports = Ports {
         users: Arc::new(PostgresUsers::new(pool.clone())),
+        writes: Arc::new(PostgresUserWrites::new(pool.clone())),
+        search: Arc::new(PostgresUserSearch::new(pool.clone())),
         notifications: Arc::new(PostgresNotifications::new(pool.clone())),
         activities: Arc::new(PostgresActivities::new(pool.clone())),
         stats: Arc::new(PostgresStats::new(pool.clone())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use roster_adapters_sqlite::{
     DataFolder, LockError, SqliteActivities, SqliteNotifications, SqliteReadiness, SqliteSettings,
-    SqliteStats, SqliteStore, SqliteUserTransfer, SqliteUsers,
+    SqliteStats, SqliteStore, SqliteUserSearch, SqliteUserTransfer, SqliteUserWrites, SqliteUsers,
 };
 use roster_app::Caches;
 
@@ -33,6 +33,8 @@ pub(super) async fn open(
     let store = &embedded.store;
     let ports = Ports {
         users: Arc::new(SqliteUsers::new(store)),
+        writes: Arc::new(SqliteUserWrites::new(store)),
+        search: Arc::new(SqliteUserSearch::new(store)),
         notifications: Arc::new(SqliteNotifications::new(store)),
         activities: Arc::new(SqliteActivities::new(store)),
         stats: Arc::new(SqliteStats::new(store)),

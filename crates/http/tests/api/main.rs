@@ -15,6 +15,8 @@ mod dashboard;
 mod feeds;
 
 mod caches;
+mod once;
+mod searching;
 mod service;
 
 mod access;

@@ -50,7 +50,7 @@ async fn a_parameter_is_known_and_there_once() {
         for query in [
             "?colour=red",
             "?colour",
-            "?q=ab",
+            "?w=ab",
             "?Limit=1",
             "?a=1&a=1",
             "?%6Cimit%20=1",

@@ -11,15 +11,16 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryCacheRelay, MemoryChangeLog, MemoryNotifications,
-    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserTransfer, MemoryUsers,
-    SequentialIds, TokioSpawner,
+    MemoryReadiness, MemoryStats, MemoryStore, MemoryUserCache, MemoryUserSearch,
+    MemoryUserTransfer, MemoryUserWrites, MemoryUsers, SequentialIds, TokioSpawner,
 };
 use roster_app::{
     ActivityService, CachePolicy, Caches, DashboardPolicy, DashboardService, NotificationService,
-    Runtime, SharedCache, StatsService, UserService,
+    Runtime, SearchService, SharedCache, StatsService, UserService,
 };
 use roster_domain::ports::{
     ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
+    UserWrites,
 };
 use roster_http::authentication::Authentication;
 use roster_http::metrics::Metrics;
@@ -32,6 +33,7 @@ use tower::ServiceExt as _;
 /// What the service is built from; a test replaces what it wants to see fail.
 pub(crate) struct Parts {
     pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) writes: Arc<dyn UserWrites>,
     pub(crate) notifications: Arc<dyn NotificationRepository>,
     pub(crate) activities: Arc<dyn ActivityRepository>,
     pub(crate) stats: Arc<dyn StatsRepository>,
@@ -50,6 +52,7 @@ impl Parts {
         let (store, clock) = (MemoryStore::new(), Arc::new(ManualClock::default()));
         Self {
             users: Arc::new(MemoryUsers::new(store.clone())),
+            writes: Arc::new(MemoryUserWrites::new(store.clone())),
             notifications: Arc::new(MemoryNotifications::new(store.clone())),
             activities: Arc::new(MemoryActivities::new(store.clone())),
             stats: Arc::new(MemoryStats::new(store.clone())),
@@ -85,6 +88,7 @@ impl Parts {
         let observer = Arc::<Metrics>::clone(&metrics) as _;
         let users = Arc::new(UserService::new(
             self.users,
+            Arc::clone(&self.writes),
             self.caches,
             CachePolicy::default(),
             observer,
@@ -109,9 +113,15 @@ impl Parts {
             users,
             notifications: NotificationService::new(
                 Arc::clone(&self.notifications),
+                Arc::clone(&self.writes),
                 runtime.clone(),
             ),
-            activity: ActivityService::new(Arc::clone(&self.activities), runtime.clone()),
+            activity: ActivityService::new(
+                Arc::clone(&self.activities),
+                self.writes,
+                runtime.clone(),
+            ),
+            search: SearchService::new(Arc::new(MemoryUserSearch::new(self.store.clone()))),
             stats: StatsService::new(self.stats),
             authentication: self.authentication,
             dependencies: vec![

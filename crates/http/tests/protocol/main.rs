@@ -27,4 +27,5 @@ mod coalescing;
 mod payloads;
 mod versions;
 
+mod erasure;
 mod guarantee;

@@ -13,7 +13,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use roster_adapters_postgres::{PostgresChangeLog, PostgresSettings, PostgresUsers, connect};
+use roster_adapters_postgres::{
+    PostgresChangeLog, PostgresPool, PostgresSettings, PostgresUserWrites, PostgresUsers, connect,
+};
 use roster_adapters_redis::{RedisCacheRelay, RedisSettings, RedisUserCache};
 use roster_app::{
     Answer, CachePolicy, CachedKey, Caches, Freshness, Held, Runtime, SharedCache, StalenessBound,
@@ -72,6 +74,7 @@ pub(crate) struct Node {
     pub(crate) log: Arc<WatchedLog>,
     pub(crate) events: Arc<Events>,
     pub(crate) runtime: Runtime,
+    pub(crate) pool: PostgresPool,
     upkeep: Option<JoinHandle<()>>,
 }
 
@@ -141,12 +144,13 @@ impl World {
         let redis = RedisUserCache::observed(settings, Arc::<Events>::clone(&events)).unwrap();
         until("the node is connected", || redis.is_connected()).await;
         let users = Arc::new(WatchedUsers::over(PostgresUsers::new(pool.clone())));
-        let log = Arc::new(WatchedLog::over(PostgresChangeLog::new(pool)));
+        let log = Arc::new(WatchedLog::over(PostgresChangeLog::new(pool.clone())));
         let relay = Arc::new(RedisCacheRelay::new(&redis));
         let cache = Arc::new(WatchedCache::over(redis, making.records));
         let runtime = runtime();
         let service = Arc::new(UserService::new(
             Arc::<WatchedUsers>::clone(&users),
+            Arc::new(PostgresUserWrites::new(pool.clone())),
             Caches::Shared(SharedCache {
                 cache: Arc::<WatchedCache>::clone(&cache),
                 relay,
@@ -170,6 +174,7 @@ impl World {
             log,
             events,
             runtime,
+            pool,
             upkeep,
         }
     }
@@ -177,6 +182,18 @@ impl World {
     /// The key of a user.
     pub(crate) fn key(&self, id: UserId) -> String {
         format!("{}:u:{{{}}}", self.prefix, id.get())
+    }
+
+    /// Every key of this test, as Redis would hand it to another.
+    pub(crate) async fn dump_all(&self) -> Vec<u8> {
+        let keys: Vec<String> = self.redis(&["KEYS", &format!("{}*", self.prefix)]).await;
+        let mut dump = Vec::new();
+        for key in keys {
+            dump.extend_from_slice(key.as_bytes());
+            let value: Option<Vec<u8>> = self.redis(&["DUMP", &key]).await;
+            dump.extend(value.unwrap_or_default());
+        }
+        dump
     }
 
     /// The bytes under the key of a user.

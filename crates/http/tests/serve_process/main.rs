@@ -13,6 +13,7 @@
 
 mod access;
 mod caches;
+mod canaries;
 mod commands;
 mod disk;
 mod distributed;

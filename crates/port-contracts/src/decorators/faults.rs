@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use roster_domain::ports::{BoxError, CacheError, StoreError, WriteError};
+use roster_domain::ports::{BoxError, CacheError, StoreError, WriteError, WriteRefusal};
 use tokio::sync::watch;
 
 /// What happens to a call.
@@ -137,6 +137,12 @@ impl Unavailable for StoreError {
 impl Unavailable for WriteError {
     fn unavailable() -> Self {
         Self::Store(StoreError::unavailable())
+    }
+}
+
+impl Unavailable for WriteRefusal {
+    fn unavailable() -> Self {
+        Self::Write(WriteError::unavailable())
     }
 }
 

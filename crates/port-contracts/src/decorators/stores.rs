@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
     ActivityRepository, BoxError, CacheNamespace, ChangeLog, CreatedNotification, ImportRow,
-    Incarnation, Invalidation, NotificationRepository, OnConflict, PendingChanges, Readiness,
-    RowResult, SeedBatch, StatsRepository, StoreError, UserRepository, UserTransfer, WriteError,
-    Written,
+    Incarnation, Invalidation, NotificationRepository, OnConflict, Once, PendingChanges, Performed,
+    Readiness, RowResult, SeedBatch, StatsRepository, StoreError, UserRepository, UserSearch,
+    UserTransfer, UserWrites, Write, WriteError, WriteRefusal, Written,
 };
 use roster_domain::{
     Activity, ActivityFilter, Email, MarkRead, Marked, NewActivity, NewNotification, NewUser,
     Notification, NotificationId, NotificationPatch, NotificationState, ProfilePatch, Timestamp,
     UnreadNotifications, User, UserId, UserReplacement, UserStats, UserSummary, UserVersion,
 };
+
+use roster_domain::search::{FoundUser, SearchFilter, SearchRequest};
 
 use super::Faulty;
 
@@ -129,6 +131,52 @@ impl UserTransfer for Faulty<dyn UserTransfer> {
 
     async fn analyze(&self) -> Result<(), StoreError> {
         let call = self.inner.analyze();
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl UserSearch for Faulty<dyn UserSearch> {
+    async fn search(
+        &self,
+        filter: &SearchFilter,
+        request: &SearchRequest,
+    ) -> Result<Slice<FoundUser>, StoreError> {
+        let call = self.inner.search(filter, request);
+        self.faults.around(call).await
+    }
+
+    async fn count_found(
+        &self,
+        filter: &SearchFilter,
+        counting: Counting,
+    ) -> Result<u64, StoreError> {
+        let call = self.inner.count_found(filter, counting);
+        self.faults.around(call).await
+    }
+
+    async fn index_missing(&self, limit: u32) -> Result<u64, StoreError> {
+        let call = self.inner.index_missing(limit);
+        self.faults.around(call).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl UserWrites for Faulty<dyn UserWrites> {
+    async fn perform(
+        &self,
+        write: &Write,
+        at: Timestamp,
+        once: Option<Once>,
+    ) -> Result<Performed, WriteRefusal> {
+        let call = self.inner.perform(write, at, once);
+        self.faults.around(call).await
+    }
+
+    async fn forget_answers(&self, moment: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let call = self.inner.forget_answers(moment, limit);
         self.faults.around(call).await
     }
 }

@@ -7,8 +7,10 @@ mod caches;
 mod feeds;
 mod logs;
 mod relays;
+mod searches;
 mod transfers;
 mod users;
+mod writes;
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,23 +19,25 @@ use std::sync::{Arc, Once};
 use futures::FutureExt as _;
 use roster_adapters_memory::{
     MemoryActivities, MemoryChangeLog, MemoryNotifications, MemoryStats, MemoryStore,
-    MemoryUserTransfer, MemoryUsers,
+    MemoryUserSearch, MemoryUserTransfer, MemoryUserWrites, MemoryUsers,
 };
 use roster_domain::ports::{
     ActivityRepository, ChangeLog, NotificationRepository, StatsRepository, UserRepository,
-    UserTransfer,
+    UserSearch, UserTransfer, UserWrites,
 };
 use roster_port_contracts::{
     Case, StoreFixture, activity_repository, cache_relay, change_log, notification_repository,
-    stats_repository, user_cache, user_repository, user_transfer,
+    stats_repository, user_cache, user_repository, user_search, user_transfer, user_writes,
 };
 
 use caches::CacheRule;
 use feeds::FeedRule;
 use logs::LogRule;
 use relays::RelayRule;
+use searches::SearchRule;
 use transfers::TransferRule;
 use users::UserRule;
+use writes::WriteRule;
 
 /// Declares one test a broken adapter: which cases must fail, and no other.
 macro_rules! broken {
@@ -150,6 +154,53 @@ broken! { failing_transfers:
         ["fail_stores_nothing_when_an_id_was_purged"],
     an_export_ends_with_a_full_page: TransferRule::ExportSkipsRow =>
         ["an_export_walks_all_users_by_id"],
+}
+
+broken! { failing_writes:
+    a_repeat_is_done_again: WriteRule::DoneAgain => [
+        "a_repeat_writes_nothing",
+        "a_repeat_after_a_later_change_answers_the_first",
+    ],
+    a_key_is_all_that_is_compared: WriteRule::RequestIgnored => [
+        "a_key_with_another_request_is_refused",
+        "of_concurrent_requests_under_one_key_one_is_stored",
+    ],
+    a_repeat_answers_what_is_there_now: WriteRule::AnswersWhatIsNow =>
+        ["a_repeat_after_a_later_change_answers_the_first"],
+    a_refusal_uses_the_key_up: WriteRule::RefusalUsesKey =>
+        ["a_refused_write_leaves_its_key_free"],
+    an_absence_uses_the_key_up: WriteRule::AbsenceUsesKey =>
+        ["an_absent_write_leaves_its_key_free"],
+    a_merge_reads_before_it_locks: WriteRule::MergesEarly =>
+        ["concurrent_merges_all_happen"],
+    answers_are_forgotten_at_any_age: WriteRule::ForgetsYoung =>
+        ["younger_answers_are_not_forgotten"],
+    answers_are_forgotten_without_a_limit: WriteRule::ForgetsAll =>
+        ["the_oldest_answers_are_forgotten_first"],
+    a_purge_leaves_the_answers: WriteRule::PurgeLeavesAnswers =>
+        ["a_purge_deletes_the_answers_that_speak_of_the_user"],
+}
+
+broken! { failing_searches:
+    a_page_of_a_search_repeats_its_place: SearchRule::PageIncludesPlace => [
+        "a_search_is_walked_forwards_meeting_each_once",
+        "a_search_goes_on_from_a_user_that_is_gone",
+        "a_search_meets_untouched_users_once_while_others_are_renamed",
+    ],
+    who_is_found_by_both_is_found_by_the_address: SearchRule::AddressFirst => [
+        "a_user_that_name_and_address_find_is_found_by_the_name",
+        "a_long_prefix_finds_by_name_and_address_once",
+        "a_new_name_is_found_and_the_old_one_not",
+        "a_new_address_is_found_and_the_old_one_not",
+    ],
+    a_search_shows_the_passive: SearchRule::FilterIgnored => [
+        "a_search_shows_whom_its_filter_names",
+        "found_users_are_ordered_by_key_then_id",
+    ],
+    an_estimate_is_a_guess: SearchRule::GuessesFew =>
+        ["an_estimate_of_few_is_exact"],
+    keys_are_left_for_later: SearchRule::KeysForLater =>
+        ["every_write_leaves_its_keys"],
 }
 
 broken! { failing_caches:
@@ -289,6 +340,14 @@ async fn failing_transfers(rule: TransferRule) -> Vec<&'static str> {
     failing_stores(|| transfers::broken(rule)).await
 }
 
+async fn failing_writes(rule: WriteRule) -> Vec<&'static str> {
+    failing_stores(|| writes::broken(rule)).await
+}
+
+async fn failing_searches(rule: SearchRule) -> Vec<&'static str> {
+    failing_stores(|| searches::broken(rule)).await
+}
+
 async fn failing_logs(rule: LogRule) -> Vec<&'static str> {
     failing_stores(|| logs::broken(rule)).await
 }
@@ -301,6 +360,8 @@ async fn failing_stores(make: impl Fn() -> Store) -> Vec<&'static str> {
         activity_repository::cases(),
         stats_repository::cases(),
         change_log::cases(),
+        user_writes::cases(),
+        user_search::cases(),
     ];
     let mut failed = Vec::new();
     for case in cases.into_iter().flatten() {
@@ -361,6 +422,8 @@ thread_local! {
 struct Store {
     users: Arc<dyn UserRepository>,
     transfer: Arc<dyn UserTransfer>,
+    writes: Arc<dyn UserWrites>,
+    search: Arc<dyn UserSearch>,
     notifications: Arc<dyn NotificationRepository>,
     activities: Arc<dyn ActivityRepository>,
     stats: Arc<dyn StatsRepository>,
@@ -373,6 +436,8 @@ impl Store {
         Self {
             users: Arc::new(MemoryUsers::new(store.clone())),
             transfer: Arc::new(MemoryUserTransfer::new(store.clone())),
+            writes: Arc::new(MemoryUserWrites::new(store.clone())),
+            search: Arc::new(MemoryUserSearch::new(store.clone())),
             notifications: Arc::new(MemoryNotifications::new(store.clone())),
             activities: Arc::new(MemoryActivities::new(store.clone())),
             stats: Arc::new(MemoryStats::new(store.clone())),
@@ -388,6 +453,14 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::clone(&self.transfer)
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::clone(&self.writes)
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::clone(&self.search)
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

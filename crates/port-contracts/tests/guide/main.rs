@@ -15,10 +15,12 @@ use std::sync::Arc;
 
 use files::{FileActivities, FileStats};
 use roster_adapters_memory::{
-    MemoryNotifications, MemoryStats, MemoryStore, MemoryUserTransfer, MemoryUsers,
+    MemoryNotifications, MemoryStats, MemoryStore, MemoryUserSearch, MemoryUserTransfer,
+    MemoryUserWrites, MemoryUsers,
 };
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserTransfer,
+    ActivityRepository, NotificationRepository, StatsRepository, UserRepository, UserSearch,
+    UserTransfer, UserWrites,
 };
 use roster_port_contracts::StoreFixture;
 
@@ -47,6 +49,14 @@ impl StoreFixture for Store {
 
     fn transfer(&self) -> Arc<dyn UserTransfer> {
         Arc::new(MemoryUserTransfer::new(self.others.clone()))
+    }
+
+    fn writes(&self) -> Arc<dyn UserWrites> {
+        Arc::new(MemoryUserWrites::new(self.others.clone()))
+    }
+
+    fn search(&self) -> Arc<dyn UserSearch> {
+        Arc::new(MemoryUserSearch::new(self.others.clone()))
     }
 
     fn notifications(&self) -> Arc<dyn NotificationRepository> {

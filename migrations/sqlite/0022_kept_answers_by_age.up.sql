@@ -1,0 +1,1 @@
+CREATE INDEX kept_answers_by_age ON kept_answers (kept_at);
