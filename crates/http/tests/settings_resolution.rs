@@ -319,6 +319,8 @@ fn what_the_cache_protocol_counts_on_can_be_set_and_not_be_set_wrong() {
         ("ROSTER_REDIS_RELAY_TIMEOUT", "400ms"),
         ("ROSTER_CACHE_TOMBSTONE_TTL", "1m"),
         ("ROSTER_CACHE_LEASE_TTL", "3s"),
+        ("ROSTER_CACHE_LEASE_WAIT", "80ms"),
+        ("ROSTER_CACHE_AUDIT", "false"),
     ])
     .unwrap();
     let StoreSettings::Distributed(store) = &settings.store else {
@@ -328,6 +330,8 @@ fn what_the_cache_protocol_counts_on_can_be_set_and_not_be_set_wrong() {
     assert_eq!(redis.relay_timeout, Duration::from_millis(400));
     assert_eq!(redis.tombstone_ttl, Duration::from_mins(1));
     assert_eq!(settings.cache.lease_ttl, Duration::from_secs(3));
+    assert_eq!(settings.cache.lease_wait, Duration::from_millis(80));
+    assert!(!settings.cache.audit && with(&[]).unwrap().cache.audit);
 
     let shortest = 2 * roster_adapters_postgres::LONGEST_TRANSACTION;
     let retention = |seconds: u64| {

@@ -57,7 +57,9 @@ impl Auditor {
     /// Ten keys a second: enough to see a fault, and two small queries a second.
     const NOTE_EVERY_MS: u64 = 100;
 
+    /// One that notes nothing finds nothing to look at, and makes no query.
     pub(super) fn new(
+        notes: bool,
         users: Arc<dyn UserRepository>,
         cache: Arc<dyn UserCache>,
         namespace: Arc<Namespace>,
@@ -71,7 +73,7 @@ impl Auditor {
             namespace,
             near,
             noted: Mutex::default(),
-            next_note_at: AtomicU64::default(),
+            next_note_at: AtomicU64::new(if notes { 0 } else { u64::MAX }),
             samples: Mutex::default(),
             observer,
             runtime,
@@ -210,7 +212,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use roster_adapters_memory::{ManualClock, SequentialIds, TokioSpawner};
+    use roster_domain::Timestamp;
+    use roster_domain::ports::{
+        CacheNamespace, ConnectionEpoch, MockChangeLog, MockUserCache, MockUserRepository,
+        SeenBytes, Stamped,
+    };
+
     use super::*;
+    use crate::caching::test_users::{id, user};
 
     #[test]
     fn a_tier_may_hold_what_the_row_was_since_then() {
@@ -238,5 +250,85 @@ mod tests {
                 "{holding:?} {then:?} {now:?}"
             );
         }
+    }
+
+    /// Audits one change of a user whose row is at 2, where the shared cache holds this version;
+    /// how often the row was read, and what was found a second later.
+    async fn audited(notes: bool, held: u64) -> (usize, Vec<CacheEvent>) {
+        let clock = Arc::new(ManualClock::default());
+        let runtime = Runtime {
+            clock: Arc::clone(&clock) as _,
+            ids: Arc::new(SequentialIds::default()),
+            tasks: Arc::new(TokioSpawner),
+        };
+        let reads = Arc::new(AtomicUsize::default());
+        let mut users = MockUserRepository::new();
+        let counted = Arc::clone(&reads);
+        users.expect_find_many().returning(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(vec![(*user(1, 2)).clone()])
+        });
+        let mut cache = MockUserCache::new();
+        cache.expect_get_many().returning(move |_, _| {
+            Ok(Stamped {
+                connection: ConnectionEpoch::UNTRACKED,
+                reply: vec![CacheLookup::Value {
+                    user: user(1, held),
+                    expires_at: Timestamp::UNIX_EPOCH,
+                    seen: SeenBytes((*b"value").into()),
+                }],
+            })
+        });
+        let mut change_log = MockChangeLog::new();
+        change_log.expect_namespace().returning(|| {
+            Ok(CacheNamespace {
+                database: 1,
+                epoch: 2,
+            })
+        });
+        let near = Arc::new(NearCache::counting(Arc::clone(&runtime.clock)));
+        let found = Arc::new(Heard::default());
+        let auditor = Auditor::new(
+            notes,
+            Arc::new(users),
+            Arc::new(cache),
+            Arc::new(Namespace::new(
+                Arc::new(change_log),
+                Arc::clone(&near),
+                runtime.clone(),
+            )),
+            near,
+            Arc::clone(&found) as _,
+            runtime,
+        );
+        auditor.note(id(1));
+        auditor.round().await.unwrap();
+        clock.advance(HORIZONS[0]);
+        auditor.round().await.unwrap();
+        let found = found.0.lock().unwrap().clone();
+        (reads.load(Ordering::Relaxed), found)
+    }
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<CacheEvent>>);
+
+    impl CacheObserver for Heard {
+        fn observe(&self, event: CacheEvent) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_looked_at_a_second_later() {
+        for (held, agrees) in [(2, true), (1, false)] {
+            let after = HORIZONS[0];
+            let found = vec![CacheEvent::Audited { after, agrees }];
+            assert_eq!(audited(true, held).await, (2, found), "{held}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_notes_nothing_makes_no_query() {
+        assert_eq!(audited(false, 1).await, (0, Vec::new()));
     }
 }

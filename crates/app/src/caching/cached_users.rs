@@ -109,6 +109,7 @@ impl Parts {
             self.runtime.clone(),
         ));
         let auditor = Arc::new(Auditor::new(
+            self.policy.audit,
             Arc::clone(&self.users),
             Arc::clone(&shared.cache),
             Arc::clone(&namespace),

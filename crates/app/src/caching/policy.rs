@@ -37,6 +37,8 @@ pub struct CachePolicy {
     pub lease_ttl: Duration,
     /// How long a read waits for another's lease before it loads without filling.
     pub lease_wait: Duration,
+    /// Whether the tiers are compared by a sample of what changes, at two small queries a second.
+    pub audit: bool,
     /// How many reads may load without filling at once.
     pub unfilled_loads: usize,
     /// How many batches of reads by id may be under way in the store at once; what is asked
@@ -63,6 +65,7 @@ impl Default for CachePolicy {
             absent_ttl: Duration::from_secs(30),
             lease_ttl: Duration::from_secs(2),
             lease_wait: Duration::from_millis(50),
+            audit: true,
             unfilled_loads: 16,
             store_lanes: 4,
             cache_lanes: 4,

@@ -101,6 +101,12 @@ definitions! {
     CACHE_LEASE_TTL: "cache.lease_ttl", --"cache-lease-ttl", ["ROSTER_CACHE_LEASE_TTL"], Some("2s"),
         Kind::Duration { min: 100, max: 60 * SECOND },
         "After how long another process may load a user that one began to load; longer than a statement may run";
+    CACHE_LEASE_WAIT: "cache.lease_wait", --"cache-lease-wait", ["ROSTER_CACHE_LEASE_WAIT"], Some("50ms"),
+        Kind::Duration { min: 1, max: 10 * SECOND },
+        "How long a read waits for another process that loads the same user, before it asks the database itself";
+    CACHE_AUDIT: "cache.audit", --"cache-audit", ["ROSTER_CACHE_AUDIT"], Some("true"),
+        Kind::Flag,
+        "Whether a sample of the changed users is compared in every tier afterwards";
     CACHE_MEMORY: "cache.memory", --"cache-memory", ["ROSTER_CACHE_MEMORY"], Some("64MiB"),
         Kind::Octets { min: MIB, max: 64 * GIB },
         "How much the cache in this process may hold";

@@ -215,6 +215,8 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
             l1_ttl: value_ttl,
             absent_ttl: resolver.duration(&of::CACHE_ABSENT_TTL),
             lease_ttl: resolver.duration(&of::CACHE_LEASE_TTL),
+            lease_wait: resolver.duration(&of::CACHE_LEASE_WAIT),
+            audit: resolver.flag(&of::CACHE_AUDIT),
             l1_octets: resolver.octets(&of::CACHE_MEMORY),
             change_log_retention: resolver.duration(&of::CACHE_CHANGE_LOG_RETENTION),
             ..CachePolicy::default()

@@ -1,14 +1,15 @@
 //! A process that cannot reach Redis, or whose connection to it is half open.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use roster_soak::{History, Tier, now};
+use roster_soak::{History, Load, Stop, Tier, WriteOutcome, now};
 use roster_test_services::Fault;
 use sqlx::Connection as _;
 
 use crate::cluster::{Cluster, PATIENCE, at, hit, until};
 use crate::database::run;
-use crate::journal::{cached_bound, last_below, tier, version};
+use crate::journal::{cached_bound, last_below, renumbered, tier, version};
 
 /// A bound has three digits behind the point.
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -65,6 +66,83 @@ async fn t05_a_writer_cut_from_redis_is_relayed_by_the_others() {
     history.extend(writer.history);
     history.extend(journal.history);
     cluster.assert_kept(&history).await;
+}
+
+/// Redis is well, but answers one process later than that waits for it: its breaker opens, and
+/// what it writes under load is delivered by the relays all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn t05_a_writer_that_redis_answers_late_is_relayed() {
+    const USERS: usize = 8;
+    let Some(cluster) = Cluster::start(2, USERS).await else {
+        return;
+    };
+    let mut history = History::default();
+    let mut load = Load::new(cluster.users.clone(), [cluster.nodes[0].address()]);
+    (load.clients, load.writes, load.strong) = (4, 0.5, 0.0);
+    let load = Arc::new(load);
+    for each_way in [12, 60].map(Duration::from_millis) {
+        cluster.warm(&[0, 1]).await;
+        let watch = cluster.journal().watching(vec![1]);
+        let failed = "roster_cache_invalidations_failed_total";
+        let before = cluster.metric(0, failed, "").await;
+        let stop = Stop::after(u64::MAX);
+
+        cluster.redis.proxy(0).set(Fault::Delay(each_way));
+        let running = tokio::spawn({
+            let (load, stop) = (Arc::clone(&load), Arc::clone(&stop));
+            async move { load.run(&stop).await }
+        });
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        stop.tell();
+        let written = renumbered(running.await.unwrap().unwrap());
+        let late = cluster.metric(0, failed, "").await - before;
+
+        cluster.redis.proxy(0).set(Fault::Pass);
+        let mended = now();
+        let mut journal = cluster.journal();
+        for user in 0..USERS {
+            hit(&mut journal, 0, user).await;
+        }
+        let recovered = now() - mended;
+        let seen = watch.end().await;
+        let (answers, stalest) = (seen.reads.len(), staleness(&written, &seen));
+        println!(
+            "t05: {each_way:?} each way: {late} of {} invalidations failed; the other process \
+             answered what was stale for {stalest:?} at the most, of {answers} answers; the writer \
+             kept users again after {recovered:?}",
+            written.writes.len()
+        );
+        assert!(late > 20, "only {late} invalidations failed");
+        assert!(
+            stalest <= Duration::from_secs(1),
+            "stale for {stalest:?} with {each_way:?} each way"
+        );
+        assert!(
+            recovered <= Duration::from_secs(3),
+            "recovered after {recovered:?}"
+        );
+        history.extend(written);
+        history.extend(seen);
+        history.extend(journal.history);
+    }
+    cluster.assert_kept(&history).await;
+}
+
+/// How long before it was asked for a newer version than the one answered was acknowledged, at
+/// the most.
+fn staleness(written: &History, seen: &History) -> Duration {
+    let mut worst = Duration::ZERO;
+    for read in &seen.reads {
+        let Some(found) = version(read) else { continue };
+        let newer = written.writes.iter().filter(|write| {
+            let done = matches!(write.outcome, WriteOutcome::Done(version) if version > found);
+            write.key == read.key && done
+        });
+        if let Some(acknowledged) = newer.map(|write| write.answered).min() {
+            worst = worst.max(read.sent.saturating_sub(acknowledged));
+        }
+    }
+    worst
 }
 
 /// The process whose relay works is cut off: another one takes over.

@@ -66,7 +66,7 @@ async fn t09_one_key_under_writes_and_reads_has_one_database_read_and_starves_no
     let elapsed = now() - start;
     let writes: usize = writers.join_all().await.into_iter().sum();
     let seen = readers.join_all().await;
-    let reads = seen.iter().map(|(_, seen)| seen.reads).sum();
+    let reads: usize = seen.iter().map(|(_, seen)| seen.reads).sum();
     let gap = seen.iter().map(|(_, seen)| seen.longest_gap).max().unwrap();
     let least = seen.iter().map(|(_, seen)| seen.reads).min().unwrap();
     let back = |presents| {
@@ -88,7 +88,8 @@ async fn t09_one_key_under_writes_and_reads_has_one_database_read_and_starves_no
         "no load: {figures}"
     );
     assert!(most.iter().all(|most| *most <= 1), "{figures}");
-    assert!(gap <= Duration::from_secs(2), "{figures}");
+    assert!(gap <= Duration::from_secs(1), "{figures}");
+    assert!(least * READERS * 2 >= reads, "{figures}");
     assert_eq!(back(true), 0, "{figures}");
     let last = written.load(Ordering::Relaxed);
     let mut journal = cluster.journal();
@@ -152,79 +153,56 @@ async fn read(
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_a_stampede_on_a_cold_key_is_one_database_query() {
     const NODES: usize = 3;
-    const CALLERS: usize = 900;
+    const CALLERS: usize = 999;
     const ROUNDS: usize = 10;
     // One more, by which every process gets its connections.
-    let Some(cluster) = Cluster::counting(NODES, 2 * ROUNDS + 1).await else {
+    let Some(cluster) = Cluster::counting(NODES, ROUNDS + 1).await else {
         return;
     };
     let mut journal = cluster.journal();
     for node in 0..NODES {
-        hit(&mut journal, node, 2 * ROUNDS).await;
+        hit(&mut journal, node, ROUNDS).await;
     }
-    // The auditors look at the new users once, and then not for ten seconds.
-    tokio::time::sleep(Duration::from_millis(2_300)).await;
     let mut clients = Vec::new();
     for caller in 0..CALLERS {
         let mut client = Client::new(cluster.nodes[caller % NODES].address());
         assert_eq!(client.get("/livez").await.unwrap().status, 200);
         clients.push(client);
     }
-    // Two of each process, whose load ends before anybody of another gives up waiting; then all.
-    let (mut rounds, mut few) = (Vec::new(), Vec::new());
-    let (first, last) = cluster.users[..2 * ROUNDS].split_at(ROUNDS);
-    for user in first {
-        clients = at_once(clients, 2 * NODES, *user, &cluster.database).await;
-        few.push(cluster.database.user_reads(NODES).await);
-    }
-    for user in last {
-        clients = at_once(clients, CALLERS, *user, &cluster.database).await;
+    let (mut rounds, mut slowest) = (Vec::new(), Duration::ZERO);
+    for user in &cluster.users[..ROUNDS] {
+        let took = at_once(&mut clients, *user, &cluster.database).await;
         rounds.push(cluster.database.user_reads(NODES).await);
+        slowest = slowest.max(took);
     }
     println!(
-        "f14: queries of each process in rounds of {CALLERS} reads: {rounds:?}; of few: {few:?}"
+        "f14: queries of each process in rounds of {CALLERS} reads: {rounds:?}; the slowest round \
+         took {slowest:?}"
     );
-    // An audit may fall into a round, and on a busy machine the load of another process takes
-    // longer than anybody waits for it. Without the flights every caller would make a query.
-    let exact = |rounds: &[Vec<u64>], most_of_each: u64, most_of_all: u64| {
-        let fits = |round: &&Vec<u64>| {
-            round.iter().all(|queries| *queries <= most_of_each)
-                && round.iter().sum::<u64>() <= most_of_all
-        };
-        rounds.iter().filter(fits).count()
-    };
-    assert_eq!(exact(&rounds, 6, 18), ROUNDS, "{rounds:?}");
-    assert!(
-        exact(&rounds, 1, 3) >= 1,
-        "more than one query of a process: {rounds:?}"
-    );
-    assert!(
-        exact(&few, 1, 1) >= ROUNDS / 5,
-        "more than one query while the lease held: {few:?}"
-    );
+    // Whichever process got the lease made it, and the others waited for that.
+    for queries in &rounds {
+        assert_eq!(queries.iter().sum::<u64>(), 1, "{rounds:?}");
+    }
 }
 
-/// Has so many of these clients ask for one user at the same time; counts statements from then on.
-async fn at_once(
-    mut clients: Vec<Client>,
-    callers: usize,
-    user: Uuid,
-    database: &Database,
-) -> Vec<Client> {
-    let mut others = clients.split_off(callers);
+/// Has all of these clients ask for one user at the same time, and counts statements from then
+/// on; answers when the last of them was answered.
+async fn at_once(clients: &mut Vec<Client>, user: Uuid, database: &Database) -> Duration {
     database.count_anew().await;
-    let barrier = Arc::new(Barrier::new(callers));
+    let barrier = Arc::new(Barrier::new(clients.len()));
     let mut asking = JoinSet::new();
-    for mut client in clients {
+    for mut client in clients.drain(..) {
         let barrier = Arc::clone(&barrier);
         asking.spawn(async move {
             barrier.wait().await;
+            let sent = now();
             let answer = client.read(user, Query::default()).await.unwrap();
             let told = format!("{} {}", answer.status, answer.body);
             assert_eq!(answer.version, Some(1), "{told}");
-            client
+            (client, now() - sent)
         });
     }
-    others.extend(asking.join_all().await);
-    others
+    let (asked, took): (Vec<_>, Vec<_>) = asking.join_all().await.into_iter().unzip();
+    *clients = asked;
+    took.into_iter().max().unwrap()
 }

@@ -1,5 +1,6 @@
 //! What a broken Redis adds to a read.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use roster_soak::{Client, Node, NodeOptions, Query, RedisPair, now};
 use roster_test_services::Fault;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -19,8 +21,15 @@ use crate::measure::quantile;
 const AT_FIRST: Duration = Duration::from_millis(60);
 /// The same afterwards.
 const LATER: Duration = Duration::from_millis(1);
+/// From the end of the fault on.
+const USED_WITHIN: Duration = Duration::from_secs(2);
 /// How long each fault is looked at.
 const SECONDS: u64 = 4;
+/// Where the slowest hundredth takes longer without Redis, the machine has other things to do,
+/// and what it adds to one of the two processes by chance may be more than is promised.
+const CALM: Duration = Duration::from_millis(10);
+/// On a machine that is not calm.
+const TRIES: usize = 3;
 const USERS: usize = 200;
 /// For a hundred reads of one user that arrive within some reads' time.
 const MOST_QUERIES: u64 = 20;
@@ -90,25 +99,28 @@ async fn f01_a_broken_redis_answers_every_request_and_adds_little() {
         reference,
         users,
     };
-    let mut too_slow = Vec::new();
+    let mut broken_promises = Vec::new();
     for broken in Broken::ALL {
         let mut tries = Vec::new();
-        // What a busy machine adds is not there every time; what Redis adds is.
-        while tries.len() < 3 {
-            let (fits, figures) = fleet.look_at(broken).await;
+        for _ in 0..TRIES {
+            let figures = fleet.look_at(broken).await;
             println!("f01: {figures}");
-            tries.push(figures);
-            if fits {
+            let (is_kept, is_calm) = (figures.is_kept(), figures.is_calm());
+            tries.push(figures.to_string());
+            if is_kept {
                 tries.clear();
+            }
+            if is_kept || is_calm {
                 break;
             }
         }
-        too_slow.extend(tries);
+        broken_promises.extend(tries);
     }
     assert!(
-        too_slow.is_empty(),
-        "promised are {AT_FIRST:?}, then {LATER:?}, at most {MOST_QUERIES} queries, and 2 s:\n{}",
-        too_slow.join("\n")
+        broken_promises.is_empty(),
+        "promised are {AT_FIRST:?}, then {LATER:?}, at most {MOST_QUERIES} queries, and \
+         {USED_WITHIN:?}:\n{}",
+        broken_promises.join("\n")
     );
 }
 
@@ -124,8 +136,8 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Breaks Redis, looks, and mends it; whether all is as promised, and the figures.
-    async fn look_at(&self, broken: Broken) -> (bool, String) {
+    /// Breaks Redis, looks, and mends it.
+    async fn look_at(&self, broken: Broken) -> Figures {
         let Self {
             database,
             redis,
@@ -165,11 +177,6 @@ impl Fleet {
                 }
             }
         );
-        let first = added(&pairs, 0);
-        let mut later: Vec<Duration> = (1..SECONDS).map(|second| added(&pairs, second)).collect();
-        later.sort_unstable();
-        let steady = quantile(&later, 0.5);
-
         database.count_anew().await;
         let at_once = stampede(&subject, users[0]).await;
         let queries = database.user_reads(1).await[0];
@@ -178,17 +185,89 @@ impl Fleet {
         let mended = now();
         let mut journal = Journal::new(users, [subject.address()]);
         hit(&mut journal, 0, 1).await;
-        let recovered = now() - mended;
-        let figures = format!(
-            "{broken:?}: {} reads; added p99 {first:?} in the first second, then {later:?}; \
-             {at_once} at once by {queries} queries; recovered after {recovered:?}",
-            pairs.len()
-        );
-        let fits = first <= AT_FIRST
-            && steady <= LATER
-            && queries <= MOST_QUERIES
-            && recovered <= Duration::from_secs(2);
-        (fits, figures)
+        let first = |pair: &&Pair| pair.at < Duration::from_secs(1);
+        let later = |pair: &&Pair| pair.at >= Duration::from_secs(1);
+        Figures {
+            broken,
+            first: Latencies::of(pairs.iter().filter(first)),
+            later: Latencies::of(pairs.iter().filter(later)),
+            at_once,
+            queries,
+            recovered: now() - mended,
+        }
+    }
+}
+
+/// What one look came to.
+struct Figures {
+    broken: Broken,
+    first: Latencies,
+    later: Latencies,
+    at_once: usize,
+    queries: u64,
+    recovered: Duration,
+}
+
+impl Figures {
+    fn is_kept(&self) -> bool {
+        self.first.added() <= AT_FIRST
+            && self.later.added() <= LATER
+            && self.queries <= MOST_QUERIES
+            && self.recovered <= USED_WITHIN
+    }
+
+    /// Whether the machine was, as the process without Redis shows, which nothing was done to.
+    fn is_calm(&self) -> bool {
+        self.later.reference <= CALM
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            broken,
+            first,
+            later,
+            at_once,
+            queries,
+            recovered,
+        } = self;
+        write!(
+            f,
+            "{broken:?}: added p99 {:?} in the first second ({} reads, {:?} without Redis), then {:?} \
+             ({} reads, {:?} without); {at_once} at once by {queries} queries; used again after \
+             {recovered:?}",
+            first.added(),
+            first.reads,
+            first.reference,
+            later.added(),
+            later.reads,
+            later.reference,
+        )
+    }
+}
+
+/// What the slowest hundredth of some reads took of either process.
+struct Latencies {
+    reads: usize,
+    subject: Duration,
+    reference: Duration,
+}
+
+impl Latencies {
+    fn of<'p>(pairs: impl Iterator<Item = &'p Pair>) -> Self {
+        let (subject, reference): (Vec<_>, Vec<_>) =
+            pairs.map(|pair| (pair.subject, pair.reference)).unzip();
+        assert!(subject.len() > 100, "only {} reads", subject.len());
+        Self {
+            reads: subject.len(),
+            subject: quantile(&subject, 0.99),
+            reference: quantile(&reference, 0.99),
+        }
+    }
+
+    fn added(&self) -> Duration {
+        self.subject.saturating_sub(self.reference)
     }
 }
 
@@ -223,29 +302,17 @@ async fn compare(addresses: [SocketAddr; 2], users: Vec<Uuid>) -> Vec<Pair> {
     pairs
 }
 
-/// By how much the slowest hundredth of a second's reads is slower than that of the reference. On
-/// a machine that is too busy for so many reads that there is a slowest hundredth, it is the
-/// slowest tenth.
-fn added(pairs: &[Pair], second: u64) -> Duration {
-    let within = || pairs.iter().filter(|pair| pair.at.as_secs() == second);
-    let subject: Vec<_> = within().map(|pair| pair.subject).collect();
-    let reference: Vec<_> = within().map(|pair| pair.reference).collect();
-    assert!(
-        subject.len() > 10,
-        "only {} reads in a second",
-        subject.len()
-    );
-    let share = if subject.len() < 200 { 0.9 } else { 0.99 };
-    quantile(&subject, share).saturating_sub(quantile(&reference, share))
-}
-
-/// Many reads of one user at once; answers how many.
+/// Many reads of one user at once, by connections that are open; answers how many.
 async fn stampede(node: &Node, user: Uuid) -> usize {
     const CALLERS: usize = 100;
+    let barrier = Arc::new(Barrier::new(CALLERS));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         let mut client = Client::new(node.address());
+        let barrier = Arc::clone(&barrier);
         callers.spawn(async move {
+            assert_eq!(client.get("/livez").await.unwrap().status, 200);
+            barrier.wait().await;
             let answer = client.read(user, Query::default()).await.unwrap();
             assert_eq!(answer.status, 200, "{}", answer.body);
         });

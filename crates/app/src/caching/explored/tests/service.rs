@@ -125,6 +125,26 @@ fn own_write_without_invalidation() {
     });
 }
 
+/// A process writes while its own reader fills the key in and reads that back: what was read
+/// back before the invalidation is not kept after it.
+fn own_write_during_a_fill() {
+    block_on(async {
+        let Fleet { here, cache, .. } = Fleet::warm().await;
+        cache.evict(id(1));
+        let reader = Arc::clone(&here);
+        let reader = spawn(async move {
+            reader.read().await;
+        });
+        let version = here.write("Written").await;
+        assert!(here.read().await >= version, "reads its own write");
+        reader.await.unwrap();
+        assert!(
+            here.read().await >= version,
+            "and what a reader left changes nothing"
+        );
+    });
+}
+
 #[test]
 fn explored_two_processes_agree_in_random_schedules() {
     shuttle::check_random(race, 1_000);
@@ -149,4 +169,10 @@ fn explored_a_process_reads_what_it_wrote() {
 #[test]
 fn explored_a_process_reads_what_it_wrote_also_when_its_invalidation_is_lost() {
     shuttle::check_random(own_write_without_invalidation, 500);
+}
+
+#[test]
+fn explored_a_process_reads_what_it_wrote_also_while_it_fills() {
+    shuttle::check_random(own_write_during_a_fill, 3_000);
+    shuttle::check_pct(own_write_during_a_fill, 3_000, 3);
 }
