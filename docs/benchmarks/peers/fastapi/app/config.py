@@ -9,4 +9,7 @@ REDIS_URL = os.environ["REDIS_URL"]
 POOL_SIZE = 20
 MAX_OVERFLOW = 10
 
+# On demand. The pool fails when it has none left, and 100 are few for a burst.
+REDIS_CONNECTIONS = 1000
+
 USER_TTL = 3600

@@ -4,11 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Query, Request
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from sqlalchemy import text
 from starlette.responses import JSONResponse
 
-from app.config import REDIS_URL
+from app.config import REDIS_CONNECTIONS, REDIS_URL
 from app.cursor import InvalidCursor
 from app.dashboard import DashboardService
 from app.database import SessionLocal, engine
@@ -18,9 +18,7 @@ from app.users import UserNotFound, UserService
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # Waits for a connection where the default pool would fail.
-    pool = BlockingConnectionPool.from_url(REDIS_URL, max_connections=64, timeout=10)
-    redis = Redis.from_pool(pool)
+    redis = Redis.from_url(REDIS_URL, max_connections=REDIS_CONNECTIONS)
     app.state.redis = redis
     app.state.users = UserService(SessionLocal, redis)
     app.state.dashboards = DashboardService(SessionLocal, app.state.users)
