@@ -1,8 +1,10 @@
 //! The connection pool and how it is set up.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use roster_domain::ports::BoxError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::retry::RetryBudget;
 
@@ -68,8 +71,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct PostgresPool {
     connections: PgPool,
+    /// One for each connection. Who waits for a connection waits for one of these, and has left
+    /// the line when he gives up: in the line of the driver's pool, what goes on by itself would
+    /// take the turns of those behind it, and under load nobody would be served any more.
+    turns: Arc<Semaphore>,
     acquire_timeout: Duration,
     budget: Arc<RetryBudget>,
+    answers: Arc<AtomicU64>,
 }
 
 /// Makes a pool that connects when it is first used, so that a server that is down now does
@@ -94,8 +102,10 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         .connect_lazy_with(options);
     Ok(PostgresPool {
         connections,
+        turns: Arc::new(Semaphore::new(settings.max_connections as usize)),
         acquire_timeout: settings.acquire_timeout,
         budget: Arc::new(RetryBudget::default()),
+        answers: Arc::default(),
     })
 }
 
@@ -104,6 +114,41 @@ pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, BoxError> {
     Ok(PgConnectOptions::from_str(url)?
         .application_name("roster")
         .disable_statement_logging())
+}
+
+/// A connection, and the turn by which it came.
+pub(crate) struct Held {
+    connection: PoolConnection<Postgres>,
+    /// Given back after the connection.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Held {
+    const fn new(connection: PoolConnection<Postgres>, turn: OwnedSemaphorePermit) -> Self {
+        Self {
+            connection,
+            _turn: turn,
+        }
+    }
+
+    /// Ends the connection instead of keeping it for the next one.
+    pub(crate) fn close_on_drop(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+impl Deref for Held {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
 }
 
 impl PostgresPool {
@@ -124,22 +169,33 @@ impl PostgresPool {
 
     /// A connection, within the limit. What is begun for a caller who gives up goes on by
     /// itself, and is there for the next one.
-    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        let mut acquiring = Box::pin(self.connections.acquire());
-        // One that is idle costs no task.
-        if let Poll::Ready(acquired) = futures::poll!(&mut acquiring) {
-            return acquired;
-        }
-        match tokio::time::timeout(self.acquire_timeout, tokio::spawn(acquiring)).await {
-            Ok(Ok(acquired)) => acquired,
-            Ok(Err(_)) => Err(sqlx::Error::WorkerCrashed),
+    pub(crate) async fn acquire(&self) -> Result<Held, sqlx::Error> {
+        let acquired = async {
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
+            let mut acquiring = Box::pin(self.connections.acquire());
+            // One that is idle costs no task.
+            let acquired = match futures::poll!(&mut acquiring) {
+                Poll::Ready(acquired) => acquired,
+                Poll::Pending => {
+                    let connecting = async move { Ok(Held::new(acquiring.await?, turn)) };
+                    return match tokio::spawn(connecting).await {
+                        Ok(held) => held,
+                        Err(_) => Err(sqlx::Error::WorkerCrashed),
+                    };
+                }
+            };
+            Ok(Held::new(acquired?, turn))
+        };
+        match tokio::time::timeout(self.acquire_timeout, acquired).await {
+            Ok(acquired) => acquired,
             Err(_) => Err(sqlx::Error::PoolTimedOut),
         }
     }
 
     /// A connection that has just answered. What broke one connection has often broken all,
     /// so that the next one from the pool would only fail again.
-    pub(crate) async fn acquire_checked(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pub(crate) async fn acquire_checked(&self) -> Result<Held, sqlx::Error> {
         for _ in 0..self.connections.options().get_max_connections() {
             let mut connection = self.acquire().await?;
             if connection.ping().await.is_ok() {
@@ -152,6 +208,17 @@ impl PostgresPool {
 
     pub(crate) fn budget(&self) -> &RetryBudget {
         &self.budget
+    }
+
+    /// A statement succeeded.
+    pub(crate) fn answered(&self) {
+        self.budget.earn();
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many statements have succeeded.
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// A connection outside the pool without its limit on the time of a statement.

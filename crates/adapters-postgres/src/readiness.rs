@@ -10,7 +10,9 @@ use crate::pool::PostgresPool;
 
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Asks the database for a constant.
+/// Asks the database for a constant. Where every connection is taken, that others are answered
+/// says the same: a process that has too much to do is ready, and one that is called unready for
+/// it leaves its share to the others.
 #[derive(Clone, Debug)]
 pub struct PostgresReadiness {
     pool: PostgresPool,
@@ -26,12 +28,26 @@ impl PostgresReadiness {
 #[async_trait]
 impl Readiness for PostgresReadiness {
     async fn check(&self) -> Result<(), BoxError> {
+        let before = self.pool.answers();
+        let are_answered = || self.pool.answers() != before;
         let answer = async {
-            // One that has been idle may have died since, which says nothing of the server.
-            let mut connection = self.pool.acquire_checked().await?;
-            answer(&mut connection).await
+            loop {
+                // One that has been idle may have died since, which says nothing of the server.
+                match self.pool.acquire_checked().await {
+                    Err(sqlx::Error::PoolTimedOut) if are_answered() => return Ok(()),
+                    // Nobody is answered, or nobody yet.
+                    Err(sqlx::Error::PoolTimedOut) => {}
+                    acquired => {
+                        let mut connection = acquired?;
+                        return answer(&mut connection).await;
+                    }
+                }
+            }
         };
-        Ok(tokio::time::timeout(LIMIT, answer).await??)
+        match tokio::time::timeout(LIMIT, answer).await {
+            Err(_) if are_answered() => Ok(()),
+            answered => Ok(answered??),
+        }
     }
 }
 

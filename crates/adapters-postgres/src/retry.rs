@@ -4,10 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
-
-use crate::pool::PostgresPool;
+use crate::pool::{Held, PostgresPool};
 
 /// What a statement does to the database, and so when it may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +34,7 @@ macro_rules! run {
             };
             match outcome {
                 Ok(value) => {
-                    pool.budget().earn();
+                    pool.answered();
                     break Ok(value);
                 }
                 Err(error) => {
@@ -67,10 +64,7 @@ impl Attempts {
         }
     }
 
-    pub(crate) async fn connection(
-        &self,
-        pool: &PostgresPool,
-    ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pub(crate) async fn connection(&self, pool: &PostgresPool) -> Result<Held, sqlx::Error> {
         if self.broken {
             pool.acquire_checked().await
         } else {
@@ -82,7 +76,7 @@ impl Attempts {
     pub(crate) async fn again_after(
         &mut self,
         error: sqlx::Error,
-        mut connection: PoolConnection<Postgres>,
+        mut connection: Held,
         pool: &PostgresPool,
     ) -> Result<(), sqlx::Error> {
         let failure = Failure::of(&error);

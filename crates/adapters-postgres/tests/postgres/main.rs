@@ -19,6 +19,7 @@ mod plans;
 mod schema;
 mod search;
 
+mod crowding;
 mod faults;
 mod imports;
 mod once;
