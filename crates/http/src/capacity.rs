@@ -62,6 +62,8 @@ pub(crate) struct Place {
 }
 
 impl Capacity {
+    /// So few requests under way do not wait for one another in any store.
+    const HARDLY_ANYTHING: usize = 4;
     /// How often refusals are told in the log.
     const TELL_EVERY_MS: u64 = 10_000;
 
@@ -210,9 +212,9 @@ impl Place {
             overloaded,
         };
         let taken = capacity.taken.load(Ordering::Relaxed);
-        // What is usual shows while there is room; otherwise it would learn to call an
-        // overload usual.
-        if taken.max(self.found) * 4 <= capacity.limit.current() && !overloaded {
+        // What is usual shows while hardly anything else is under way; otherwise it would learn
+        // to call an overload usual.
+        if taken.max(self.found) <= Capacity::HARDLY_ANYTHING && !overloaded {
             usual.learn(now.saturating_sub(self.began));
         }
         capacity.limit.finished(finished, taken);

@@ -86,6 +86,14 @@ impl Node {
         self.metrics
     }
 
+    /// How much memory it has just now, in KiB, where `/proc` tells.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|rest| rest.split_whitespace().next());
+        Ok(number.ok_or("no VmRSS")?.parse()?)
+    }
+
     /// `kill -9`. Returns when it is gone.
     pub fn kill(&mut self) {
         // Fails when it has ended already.

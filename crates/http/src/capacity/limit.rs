@@ -34,12 +34,13 @@ struct Window {
     /// How late all of them were together, in parts of what they had.
     excess: f64,
     most_taken: usize,
+    slowest: Duration,
     lowered: Duration,
 }
 
 impl Limit {
     /// Below this a store of many connections would never show what it bears.
-    const LEAST: usize = 8;
+    const LEAST: usize = 16;
     /// Up to here a limit is not lowered for being far above what is under way.
     const FELT: usize = 64;
     const WINDOW: Duration = Duration::from_millis(50);
@@ -79,6 +80,7 @@ impl Limit {
         let took = request.ended.saturating_sub(request.began);
         window.finished += 1;
         window.most_taken = window.most_taken.max(taken);
+        window.slowest = window.slowest.max(took);
         if took > allowed || request.overloaded {
             window.late += 1;
             window.excess += (took.as_secs_f64() / allowed.as_secs_f64().max(1e-6)).max(1.5);
@@ -94,7 +96,8 @@ impl Limit {
                 window.lowered
             };
             *window = Window {
-                ends: request.ended + Self::WINDOW,
+                // What a change of the limit does shows only after as long as a request takes.
+                ends: request.ended + window.slowest.clamp(Self::WINDOW, Self::LONG_OVER),
                 lowered,
                 ..Window::default()
             };
@@ -108,7 +111,7 @@ impl Limit {
         let next = if window.is_late() {
             let least = Self::LEAST.min(self.most);
             // A limit far above what is under way would take many windows to be felt.
-            let felt = (window.most_taken * 2).max(Self::FELT);
+            let felt = window.most_taken.max(Self::FELT);
             scaled(current.min(felt), window.remedy()).max(least)
         } else if was_reached {
             (current + (current / 8).max(1)).min(self.most)
@@ -120,9 +123,9 @@ impl Limit {
 }
 
 impl Window {
-    /// Whether a quarter of its requests or more were late.
+    /// Whether half of its requests or more were late.
     fn is_late(&self) -> bool {
-        self.late > 0 && self.late * 4 >= self.finished
+        self.late > 0 && self.late * 2 >= self.finished
     }
 
     /// By what the limit is multiplied: the later they were the more, but at most to a half.

@@ -76,7 +76,7 @@ fn the_limit_falls_while_requests_are_late_and_rises_when_they_are_not() {
     let fixture = fixture(1_000);
     fixture.rounds(20, Duration::from_millis(400));
     let fallen = fixture.capacity.limit.current();
-    assert_eq!(fallen, 8, "it does not fall for ever");
+    assert_eq!(fallen, 16, "it does not fall for ever");
     fixture.rounds(80, Duration::from_millis(60));
     assert_eq!(fixture.capacity.limit.current(), 1_000);
 }
@@ -92,7 +92,65 @@ fn a_route_that_is_always_slow_is_not_late() {
     fixture.rounds(20, Duration::from_millis(400));
     assert_eq!(fixture.capacity.limit.current(), 100);
     fixture.rounds(20, Duration::from_millis(900));
-    assert_eq!(fixture.capacity.limit.current(), 8);
+    assert_eq!(fixture.capacity.limit.current(), 16);
+}
+
+#[test]
+fn a_route_is_not_called_slow_by_what_a_crowd_makes_of_it() {
+    let fixture = fixture(1_000);
+    // Twelve at once, far below the limit, wait for one another from the beginning.
+    for _ in 0..50 {
+        let places: Vec<_> = (0..12)
+            .filter_map(|_| fixture.capacity.enter(Class::Read, ROUTE, 1).ok())
+            .collect();
+        fixture.clock.advance(Duration::from_millis(90));
+        for place in places {
+            place.finish(false);
+        }
+    }
+    fixture.rounds(20, Duration::from_millis(150));
+    assert!(fixture.capacity.limit.current() < 100);
+}
+
+#[test]
+fn some_that_are_late_among_others_that_are_not_lower_nothing() {
+    let fixture = fixture(100);
+    for _ in 0..20 {
+        let places = fixture.fill(Class::Write, 1);
+        for (number, place) in places.into_iter().enumerate() {
+            if number == 60 {
+                fixture.clock.advance(Duration::from_millis(400));
+            }
+            place.finish(false);
+        }
+    }
+    assert_eq!(fixture.capacity.limit.current(), 100);
+}
+
+#[test]
+fn a_limit_that_grows_waits_for_what_its_last_step_did() {
+    let fixture = fixture(1_000);
+    fixture.rounds(20, Duration::from_millis(400));
+    // Always full, and each request takes 72 to 90 ms: a step for each of them, not for each
+    // window.
+    let mut places = std::collections::VecDeque::from(fixture.fill(Class::Write, 1));
+    let mut pass = |ninths: usize| {
+        for _ in 0..ninths {
+            fixture.clock.advance(Duration::from_millis(9));
+            for _ in 0..places.len().div_ceil(10) {
+                places.pop_front().unwrap().finish(false);
+            }
+            places.extend(fixture.fill(Class::Write, 1));
+        }
+        fixture.capacity.limit.current()
+    };
+    let before = pass(60);
+    let grown = pass(40);
+    // 360 ms are four steps of an eighth; by windows of 50 ms there would be seven.
+    assert!(
+        grown > before && grown < before * 18 / 10,
+        "{before} to {grown}"
+    );
 }
 
 #[test]
@@ -104,7 +162,7 @@ fn an_idle_process_does_not_raise_its_limit() {
         fixture.clock.advance(Duration::from_millis(60));
         place.unwrap().finish(false);
     }
-    assert!(fixture.capacity.limit.current() < 16);
+    assert!(fixture.capacity.limit.current() < 24);
 }
 
 #[test]

@@ -136,7 +136,7 @@ definitions! {
     HTTP_MAX_IN_FLIGHT: "http.max_in_flight", --"http-max-in-flight", ["ROSTER_HTTP_MAX_IN_FLIGHT"], Some("1024"),
         Kind::Count { min: 1, max: 1_000_000 },
         "Requests under way at the most that memory cannot answer; fewer while they take too long";
-    HTTP_TARGET_LATENCY: "http.target_latency", --"http-target-latency", ["ROSTER_HTTP_TARGET_LATENCY"], Some("1s"),
+    HTTP_TARGET_LATENCY: "http.target_latency", --"http-target-latency", ["ROSTER_HTTP_TARGET_LATENCY"], Some("200ms"),
         Kind::Duration { min: 1, max: 60 * SECOND },
         "Up to here no request counts as late, and above only if it takes twice what is usual for its route";
     HTTP_MAX_STREAMS: "http.max_streams", --"http-max-streams", ["ROSTER_HTTP_MAX_STREAMS"], Some("4"),

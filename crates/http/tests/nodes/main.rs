@@ -39,3 +39,5 @@ mod redis_faults;
 mod redis_latency;
 
 mod database_away;
+
+mod overload;
