@@ -1,6 +1,7 @@
 //! What is driven and counted, one check a file.
 
 mod addresses;
+mod contract;
 mod crashes;
 mod dashboards;
 mod depth;
@@ -62,9 +63,12 @@ pub(crate) async fn run_all(store: &Store, only: Option<&str>, report: &mut Repo
         Kind::Postgres => {
             check!(stampede, stampede::run(&stage, report));
             check!(redis_faults, redis_faults::run(&stage, report));
+            // It changes and deletes what it finds, so it comes after what asks for that.
+            check!(contract, contract::run(&stage, report));
             roster.kill().await?;
         }
         Kind::Sqlite => {
+            check!(contract, contract::run(&stage, report));
             roster.kill().await?;
             let mut launch = store.launch.clone();
             launch

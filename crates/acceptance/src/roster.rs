@@ -27,6 +27,9 @@ pub(crate) struct Roster {
     log: Arc<Mutex<Vec<String>>>,
 }
 
+/// Every scope that there is.
+const EVERYTHING: &str = "users:read users:write users:admin feeds:write ops";
+
 impl Launch {
     /// Starts the service on free ports and waits until it is ready.
     pub(crate) async fn serve(&self) -> Result<Roster> {
@@ -51,7 +54,7 @@ impl Launch {
             };
             match roster.ready().await {
                 Ok(roster) => {
-                    let token = self.token().await?;
+                    let token = self.token("acceptance", EVERYTHING).await?;
                     return Ok(Roster { token, ..roster });
                 }
                 Err(log) => last = log,
@@ -70,18 +73,13 @@ impl Launch {
         }
     }
 
-    /// What `roster token` prints, for everything.
-    async fn token(&self) -> Result<String> {
-        let scopes = "users:read users:write users:admin feeds:write ops";
-        let args = [
-            "token",
-            "--sub",
-            "acceptance",
-            "--scope",
-            scopes,
-            "--ttl",
-            "1d",
-        ];
+    /// What `roster token` prints for a user or a service; without scopes, what a user may do
+    /// with itself.
+    pub(crate) async fn token(&self, subject: &str, scopes: &str) -> Result<String> {
+        let mut args = vec!["token", "--sub", subject, "--ttl", "1d"];
+        if !scopes.is_empty() {
+            args.extend(["--scope", scopes]);
+        }
         let output = self.command(&args).output().await?;
         let printed = String::from_utf8(output.stdout)?;
         match printed.lines().last() {

@@ -38,7 +38,7 @@ pub(super) struct NewActivity {
     #[schema(value_type = Option<Object>, example = json!({ "from": "web" }))]
     data: Option<JsonObject>,
     /// The caller's own name of the event, under which it is stored once.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$")]
     dedupe_key: Option<DedupeKey>,
 }
 
@@ -162,7 +162,7 @@ documented_problems!(
     tag = "feeds",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content = NewActivities, content_type = "application/json"),
     security(("token" = ["feeds:write"])),

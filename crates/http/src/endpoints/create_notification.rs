@@ -26,16 +26,16 @@ pub(super) struct NewNotification {
     #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z0-9._-]+$", example = "invoice.paid")]
     kind: FeedKind,
     /// The headline: one line that is not blank.
-    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Invoice 7 is paid")]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", example = "Invoice 7 is paid")]
     title: NotificationTitle,
     /// The text; line breaks and tabs are allowed.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 4000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$")]
     body: Option<Text>,
     /// What programs read: up to 16 KiB and 32 levels.
     #[schema(value_type = Option<Object>, example = json!({ "invoice": 7 }))]
     data: Option<JsonObject>,
     /// The caller's own name of the event, under which it is stored once.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, example = "invoice-7-paid")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", example = "invoice-7-paid")]
     dedupe_key: Option<DedupeKey>,
 }
 
@@ -81,7 +81,7 @@ documented_problems!(
     tag = "feeds",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content = NewNotification, content_type = "application/json"),
     security(("token" = ["feeds:write"])),

@@ -19,13 +19,13 @@ use crate::services::Services;
 #[derive(utoipa::ToSchema)]
 pub(super) struct NewUser {
     /// The address; no other user may have it, whatever its case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "zoe@example.com")]
+    #[schema(value_type = String, format = "idn-email", max_length = 254, example = "zoe@example.com")]
     email: Email,
     /// The name: one line that is not blank.
-    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Zoë Müller")]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", example = "Zoë Müller")]
     name: UserName,
     /// The preferred language, a language tag (BCP 47).
-    #[schema(value_type = Option<String>, max_length = 35, example = "de-CH")]
+    #[schema(value_type = Option<String>, max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "de-CH")]
     locale: Option<Locale>,
     /// Where the picture is: an absolute http or https URL.
     #[schema(value_type = Option<String>, format = "uri", max_length = 2048, example = "https://img.example/zoe.png")]
@@ -70,7 +70,7 @@ documented_problems!(
     post,
     path = "/v1/users",
     tag = "users",
-    params(("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once.")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once.")),
     request_body(content = NewUser, content_type = "application/json"),
     security(("token" = ["users:write"]), ("token" = ["users:admin"])),
     responses(

@@ -48,7 +48,7 @@ pub(super) struct RowSchema {
     #[schema(format = "uuid")]
     id: String,
     /// The address.
-    #[schema(format = Email, example = "zoe@example.com")]
+    #[schema(format = "idn-email", example = "zoe@example.com")]
     email: String,
     /// The name.
     #[schema(example = "Zoë Müller")]

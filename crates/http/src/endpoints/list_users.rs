@@ -247,7 +247,7 @@ pub(super) struct UserListItem<'a> {
     #[schema(example = "Zoë Müller")]
     name: &'a str,
     /// The address.
-    #[schema(format = Email, example = "zoe@example.com")]
+    #[schema(format = "idn-email", example = "zoe@example.com")]
     email: &'a str,
 }
 

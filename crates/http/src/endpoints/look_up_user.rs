@@ -18,7 +18,7 @@ use crate::services::Services;
 #[derive(utoipa::ToSchema)]
 pub(super) struct UserLookup {
     /// The address, in any case.
-    #[schema(value_type = String, format = Email, max_length = 254, example = "User1@Example.com")]
+    #[schema(value_type = String, format = "idn-email", max_length = 254, example = "User1@Example.com")]
     email: Email,
 }
 

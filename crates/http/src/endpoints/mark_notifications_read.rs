@@ -115,7 +115,7 @@ documented_problems!(
     tag = "feeds",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content = ReadNotifications, content_type = "application/json"),
     security(("token" = ["feeds:write"]), ("token" = [])),

@@ -85,7 +85,7 @@ documented_problems!(
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("nid" = String, Path, format = "uuid", description = "The notification's id."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content = NotificationChanges, content_type = "application/merge-patch+json"),
     security(("token" = ["feeds:write"]), ("token" = [])),

@@ -22,16 +22,16 @@ use crate::services::Services;
 #[derive(utoipa::ToSchema)]
 pub(super) struct UserChanges {
     /// A new name: one line that is not blank.
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, example = "Zoë Weiß")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", example = "Zoë Weiß")]
     name: Option<UserName>,
     /// A new address; no other user may have it, whatever its case.
-    #[schema(value_type = String, required = false, format = Email, max_length = 254)]
+    #[schema(value_type = String, required = false, format = "idn-email", max_length = 254)]
     email: Option<Email>,
     /// Whether the user may act.
     #[schema(value_type = bool, required = false)]
     is_active: Option<bool>,
     /// The preferred language, a language tag (BCP 47); null removes it.
-    #[schema(value_type = Option<String>, max_length = 35)]
+    #[schema(value_type = Option<String>, max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
     locale: Edit<Locale>,
     /// Where the picture is: an absolute http or https URL; null removes it.
     #[schema(value_type = Option<String>, format = "uri", max_length = 2048, example = json!(null))]
@@ -98,8 +98,8 @@ documented_problems!(
     tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("If-Match" = Option<String>, Header, description = "Tags of the versions that the change is meant for, or `*`."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The caller's name of this request, under which it is done once."),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#, description = "Tags of the versions that the change is meant for, or `*`."),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content(
         (UserChanges = "application/merge-patch+json"),

@@ -12,7 +12,7 @@ pub(super) struct UserBody<'a> {
     #[schema(value_type = String, format = "uuid", example = "0190c2a8-7d3e-7c5b-9f1e-3a2b1c0d9e8f")]
     id: UserId,
     /// The address, as it was given.
-    #[schema(format = Email, example = "zoe@example.com")]
+    #[schema(format = "idn-email", example = "zoe@example.com")]
     email: &'a str,
     /// The name.
     #[schema(example = "Zoë Müller")]
