@@ -93,7 +93,7 @@ impl Envelope {
             let let_in = self.let_in(&mut request, matched.as_str());
             let let_in = guarded::run(let_in, &*self.clock, Some(self.deadline)).await;
             if let Err(problem) = let_in.flatten() {
-                return problem.into_response();
+                return self.guards.refused(&request, problem).into_response();
             }
         }
         let mut admitted = match self.guards.admit(&mut request, matched) {

@@ -27,6 +27,7 @@ pub(crate) struct Quotas {
     requests: Option<Meter>,
     lookups: Option<Meter>,
     strong_reads: Option<Meter>,
+    refused: Option<Meter>,
     callers: RandomState,
 }
 
@@ -47,6 +48,7 @@ impl Quotas {
             requests: meter("requests", settings.requests),
             lookups: meter("lookups", settings.lookups),
             strong_reads: meter("strong-reads", settings.strong_reads),
+            refused: meter("refused", settings.refused),
             callers: RandomState::new(),
         }
     }
@@ -85,6 +87,21 @@ impl Quotas {
             }
         }
         Ok(charge)
+    }
+
+    /// Counts a request that was not let in, for whoever sent it; answers why it was not, or
+    /// that too many were not.
+    ///
+    /// After its token was looked at, and not before: many callers may share the address of a
+    /// proxy, and those whose tokens are good are not to pay for the others.
+    pub(crate) fn refused(&self, sender: u64, refusal: Problem) -> Problem {
+        match self.refused.as_ref().map(|meter| meter.take(sender)) {
+            None => refusal,
+            Some(Err(exceeded)) => exceeded,
+            Some(Ok(taken)) => refusal
+                .with_header(RATE_LIMIT_POLICY, taken.policy())
+                .with_header(RATE_LIMIT, taken.left()),
+        }
     }
 }
 

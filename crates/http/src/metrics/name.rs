@@ -60,7 +60,7 @@ metrics! {
     HttpInFlightLimit = Gauge "roster_http_in_flight_limit" "How many of them the process takes on just now.";
     /// Label `class` (`write`, `read`, `stream`).
     HttpRefused = Counter "roster_http_refused_total" "Requests that were refused because too many were under way.";
-    /// Label `quota` (`requests`, `lookups`, `strong-reads`).
+    /// Label `quota` (`requests`, `lookups`, `strong-reads`, `refused`).
     HttpQuotaExceeded = Counter "roster_http_quota_exceeded_total" "Requests that were refused because their caller had made too many.";
 
     /// Labels `tier` (`l1`, `l2`, `database`), `result` (`found`, `absent`).

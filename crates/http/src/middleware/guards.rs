@@ -120,6 +120,15 @@ impl Guards {
         Ok(Admitted { charge, ticket })
     }
 
+    /// What a request is answered that was not let in; whose it is, only its address tells.
+    pub(super) fn refused(&self, request: &Request, refusal: Problem) -> Problem {
+        if refusal.kind() != ProblemType::Unauthenticated {
+            return refusal;
+        }
+        let sender = Sender::of(request.extensions());
+        self.quotas.refused(self.quotas.number_of(sender), refusal)
+    }
+
     /// Takes a place for a handler that found no answer in memory.
     pub(crate) fn enter(
         &self,

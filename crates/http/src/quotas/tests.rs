@@ -124,6 +124,7 @@ fn what_one_quota_refuses_costs_nothing_in_another() {
         requests: rate(10, 60),
         lookups: rate(1, 60),
         strong_reads: None,
+        ..QuotaSettings::default()
     });
     let uri = Uri::from_static("/v1/users/lookup");
     let look_up = || {

@@ -168,6 +168,8 @@ definitions! {
         "How many look-ups by address one caller may make";
     QUOTAS_STRONG_READS: "quotas.strong_reads", --"quota-strong-reads", ["ROSTER_QUOTAS_STRONG_READS"], Some("1000/s"), Kind::Rate,
         "How many reads of the primary one caller may force";
+    QUOTAS_REFUSED: "quotas.refused", --"quota-refused", ["ROSTER_QUOTAS_REFUSED"], Some("100/s"), Kind::Rate,
+        "How many requests without a token that is accepted one address may make";
 
     LOG_FILTER: "log.filter", --"log", ["ROSTER_LOG", "RUST_LOG"], Some("info"), Kind::LogFilter,
         "What is logged";

@@ -88,6 +88,8 @@ pub struct QuotaSettings {
     pub lookups: Option<Rate>,
     /// Reads that must ask the primary.
     pub strong_reads: Option<Rate>,
+    /// Requests that are not let in, of one address.
+    pub refused: Option<Rate>,
 }
 
 /// So many in so many seconds.
@@ -260,6 +262,7 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
             requests: resolver.rate(&of::QUOTAS_REQUESTS),
             lookups: resolver.rate(&of::QUOTAS_LOOKUPS),
             strong_reads: resolver.rate(&of::QUOTAS_STRONG_READS),
+            refused: resolver.rate(&of::QUOTAS_REFUSED),
         },
         max_connections: count(resolver, &of::HTTP_MAX_CONNECTIONS),
         drain_grace: resolver.duration(&of::HTTP_DRAIN_GRACE),

@@ -273,3 +273,42 @@ fn a_server_starts_where_a_token_is_set() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
+
+/// Two addresses of this machine: one that guesses, and one that has nothing to do with it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_that_brings_no_good_token_is_told_to_wait_and_nobody_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--quota-refused", "3/h"]);
+    let from = |last: u8, token: &str| {
+        let value = format!("Bearer {token}").parse().unwrap();
+        reqwest::Client::builder()
+            .local_address(Some([127, 0, 0, last].into()))
+            .default_headers([(AUTHORIZATION, value)].into_iter().collect())
+            .build()
+            .unwrap()
+    };
+    let users = server.url("/v1/users");
+    let guessing = from(2, "a.b.c");
+    for left in ["2", "1", "0"] {
+        let refused = guessing.get(&users).send().await.unwrap();
+        assert_eq!(refused.status(), 401);
+        let told = refused.headers()["ratelimit"].to_str().unwrap();
+        assert!(
+            told.starts_with(&format!("\"refused\";r={left};")),
+            "{told}"
+        );
+    }
+    let waiting = guessing.get(&users).send().await.unwrap();
+    assert_eq!(waiting.status(), 429);
+    assert!(waiting.headers().contains_key("retry-after"));
+    // What needs no token is not counted, and who has a good one is let in from anywhere.
+    assert_eq!(status(&guessing, server.url("/livez")).await, 200);
+    assert_eq!(status(&from(3, "a.b.c"), users.clone()).await, 401);
+    let token = server.token("reader", "users:read");
+    assert_eq!(status(&from(2, &token), users).await, 200);
+    let metrics = format!("http://{}/metrics", server.metrics.as_ref().unwrap());
+    let metrics = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+    let line = "roster_http_quota_exceeded_total{quota=\"refused\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+}
