@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{
-    AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+    AdditionalProperties, AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{PathItem, RefOr};
@@ -125,8 +125,16 @@ fn inline<T>(item: &RefOr<T>) -> Option<&T> {
     }
 }
 
-/// A list of entity tags, or any.
-const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
+/// A list of entity tags, or any. As two schemas: generators of requests read no alternatives in
+/// a pattern.
+fn entity_tags() -> RefOr<Schema> {
+    const TAGS: &str = r#"^(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*$"#;
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    AnyOfBuilder::new()
+        .item(text().enum_values(Some(["*"])))
+        .item(text().pattern(Some(TAGS)))
+        .into()
+}
 
 /// Says of parameters what the handlers' types cannot: numbers have no width, since what is above
 /// the most becomes the most, and If-Match has a form.
@@ -150,7 +158,7 @@ fn describe_parameters(document: &mut utoipa::openapi::OpenApi) {
             object.schema_type = Type::String.into();
         }
         if parameter.name == "If-Match" {
-            object.pattern = Some(ENTITY_TAGS.to_owned());
+            parameter.schema = Some(entity_tags());
         }
     }
 }

@@ -57,7 +57,7 @@ documented_problems!(
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         Parameters,
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#, description = "Tags of the versions that the deletion is meant for, or `*`."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the versions that the deletion is meant for, or `*`."),
     ),
     security(("token" = ["users:write"]), ("token" = ["users:admin"])),
     responses(

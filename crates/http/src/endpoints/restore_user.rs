@@ -30,7 +30,7 @@ documented_problems!(
     tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#, description = "The tag that the deletion answered, or `*`."),
+        ("If-Match" = Option<String>, Header, description = "The tag that the deletion answered, or `*`."),
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     security(("token" = ["users:write"]), ("token" = ["users:admin"])),

@@ -98,7 +98,7 @@ documented_problems!(
     tag = "users",
     params(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#, description = "Tags of the versions that the change is meant for, or `*`."),
+        ("If-Match" = Option<String>, Header, description = "Tags of the versions that the change is meant for, or `*`."),
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "The caller's name of this request, under which it is done once."),
     ),
     request_body(content(
