@@ -7,7 +7,7 @@
 
 use async_trait::async_trait;
 use roster_domain::UserSummary;
-use roster_domain::pagination::{ActiveFilter, Counting, Slice};
+use roster_domain::pagination::{Counting, Slice};
 use roster_domain::ports::{ESTIMATED_AT_MOST, StoreError, UserSearch};
 use roster_domain::search::{
     FoundUser, SearchFilter, SearchKey, SearchKeys, SearchRequest, SearchWindow,
@@ -74,7 +74,7 @@ async fn rows(
     window: &SearchWindow,
 ) -> sqlx::Result<Vec<FoundRow>> {
     let mut rows = Vec::new();
-    for &active in actives(filter.active) {
+    for &active in filter.active.shown() {
         rows.append(&mut if window.descending {
             by_name::descending(connection, active, window).await?
         } else {
@@ -89,14 +89,6 @@ async fn rows(
         }
     }
     Ok(rows)
-}
-
-fn actives(filter: ActiveFilter) -> &'static [bool] {
-    match filter {
-        ActiveFilter::Active => &[true],
-        ActiveFilter::Inactive => &[false],
-        ActiveFilter::Any => &[true, false],
-    }
 }
 
 /// A row and the key that it was found by.
@@ -127,115 +119,75 @@ impl TryFrom<FoundRow> for FoundUser {
 mod by_name {
     use super::{FoundRow, Moment, PgConnection, SearchWindow, Uuid};
 
-    pub(super) async fn ascending(
-        connection: &mut PgConnection,
-        active: bool,
-        window: &SearchWindow,
-    ) -> sqlx::Result<Vec<FoundRow>> {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
-                      search_name AS "key!"
-               FROM users
-               WHERE deleted_at IS NULL AND is_active = $1
-                 AND (search_name, id) > ($2, $3) AND search_name < $4
-               ORDER BY search_name, id
-               LIMIT $5"#,
-            active,
-            window.from.as_str(),
-            window.from_id,
-            window.to.as_str(),
-            window.limit
-        )
-        .fetch_all(connection)
-        .await
+    macro_rules! range {
+        ($direction:ident, $beyond:literal, $until:literal, $order:literal) => {
+            pub(super) async fn $direction(
+                connection: &mut PgConnection,
+                active: bool,
+                window: &SearchWindow,
+            ) -> sqlx::Result<Vec<FoundRow>> {
+                sqlx::query_as!(
+                    FoundRow,
+                    r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
+                              search_name AS "key!"
+                       FROM users
+                       WHERE deleted_at IS NULL AND is_active = $1 AND (search_name, id) "#
+                        + $beyond + " ($2, $3) AND search_name " + $until + " $4 ORDER BY "
+                        + $order + " LIMIT $5",
+                    active,
+                    window.from.as_str(),
+                    window.from_id,
+                    window.to.as_str(),
+                    window.limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+        };
     }
 
-    pub(super) async fn descending(
-        connection: &mut PgConnection,
-        active: bool,
-        window: &SearchWindow,
-    ) -> sqlx::Result<Vec<FoundRow>> {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
-                      search_name AS "key!"
-               FROM users
-               WHERE deleted_at IS NULL AND is_active = $1
-                 AND (search_name, id) < ($2, $3) AND search_name >= $4
-               ORDER BY search_name DESC, id DESC
-               LIMIT $5"#,
-            active,
-            window.from.as_str(),
-            window.from_id,
-            window.to.as_str(),
-            window.limit
-        )
-        .fetch_all(connection)
-        .await
-    }
+    range!(ascending, ">", "<", "search_name, id");
+    range!(descending, "<", ">=", "search_name DESC, id DESC");
 }
 
 mod by_address {
     use super::{FoundRow, Moment, PgConnection, SearchWindow, Uuid};
 
-    pub(super) async fn ascending(
-        connection: &mut PgConnection,
-        active: bool,
-        shared: i16,
-        window: &SearchWindow,
-    ) -> sqlx::Result<Vec<FoundRow>> {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
-                      search_email AS "key!"
-               FROM users
-               WHERE deleted_at IS NULL AND is_active = $1 AND search_shared = $2
-                 AND (search_email, id) > ($3, $4) AND search_email < $5
-                 AND NOT (search_name >= $6 AND search_name < $7)
-               ORDER BY search_email, id
-               LIMIT $8"#,
-            active,
-            shared,
-            window.from.as_str(),
-            window.from_id,
-            window.to.as_str(),
-            window.first.as_str(),
-            window.end.as_str(),
-            window.limit
-        )
-        .fetch_all(connection)
-        .await
+    macro_rules! range {
+        ($direction:ident, $beyond:literal, $until:literal, $order:literal) => {
+            pub(super) async fn $direction(
+                connection: &mut PgConnection,
+                active: bool,
+                shared: i16,
+                window: &SearchWindow,
+            ) -> sqlx::Result<Vec<FoundRow>> {
+                sqlx::query_as!(
+                    FoundRow,
+                    r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
+                              search_email AS "key!"
+                       FROM users
+                       WHERE deleted_at IS NULL AND is_active = $1 AND search_shared = $2
+                         AND (search_email, id) "# + $beyond
+                        + " ($3, $4) AND search_email " + $until
+                        + " $5 AND NOT (search_name >= $6 AND search_name < $7) ORDER BY "
+                        + $order + " LIMIT $8",
+                    active,
+                    shared,
+                    window.from.as_str(),
+                    window.from_id,
+                    window.to.as_str(),
+                    window.first.as_str(),
+                    window.end.as_str(),
+                    window.limit
+                )
+                .fetch_all(connection)
+                .await
+            }
+        };
     }
 
-    pub(super) async fn descending(
-        connection: &mut PgConnection,
-        active: bool,
-        shared: i16,
-        window: &SearchWindow,
-    ) -> sqlx::Result<Vec<FoundRow>> {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at AS "created_at: Moment",
-                      search_email AS "key!"
-               FROM users
-               WHERE deleted_at IS NULL AND is_active = $1 AND search_shared = $2
-                 AND (search_email, id) < ($3, $4) AND search_email >= $5
-                 AND NOT (search_name >= $6 AND search_name < $7)
-               ORDER BY search_email DESC, id DESC
-               LIMIT $8"#,
-            active,
-            shared,
-            window.from.as_str(),
-            window.from_id,
-            window.to.as_str(),
-            window.first.as_str(),
-            window.end.as_str(),
-            window.limit
-        )
-        .fetch_all(connection)
-        .await
-    }
+    range!(ascending, ">", "<", "search_email, id");
+    range!(descending, "<", ">=", "search_email DESC, id DESC");
 }
 
 /// How many are found by name and how many by address alone, each up to `most`.
@@ -259,7 +211,7 @@ async fn count(
                         AND search_email >= $2 AND search_email < $3
                         AND NOT (search_name >= $2 AND search_name < $3)
                       LIMIT $5) a) AS "count!""#,
-        actives(filter.active),
+        filter.active.shown(),
         first,
         end,
         &shared,

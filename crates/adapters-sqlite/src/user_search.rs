@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use roster_domain::UserSummary;
-use roster_domain::pagination::{ActiveFilter, Counting, Slice};
+use roster_domain::pagination::{Counting, Slice};
 use roster_domain::ports::{ESTIMATED_AT_MOST, StoreError, UserSearch};
 use roster_domain::search::{
     FoundUser, SearchFilter, SearchKey, SearchKeys, SearchRequest, SearchWindow,
@@ -42,7 +42,7 @@ impl UserSearch for SqliteUserSearch {
         let window = SearchWindow::of(filter, request);
         let readers = self.store.readers();
         let mut found = Vec::new();
-        for &active in actives(filter.active) {
+        for &active in filter.active.shown() {
             found.append(&mut by_name(readers, active, &window).await?);
             for shared in window.shared() {
                 found.append(&mut by_address(readers, active, shared, &window).await?);
@@ -62,7 +62,7 @@ impl UserSearch for SqliteUserSearch {
             Counting::Exact => u64::MAX,
         };
         let mut count = 0;
-        for &active in actives(filter.active) {
+        for &active in filter.active.shown() {
             count += count_names(self.store.readers(), active, filter, most).await?;
             for shared in filter.prefix.shared() {
                 count +=
@@ -76,14 +76,6 @@ impl UserSearch for SqliteUserSearch {
         self.store
             .write(move |tx| Box::pin(async move { index_missing(tx, limit).await }))
             .await
-    }
-}
-
-fn actives(filter: ActiveFilter) -> &'static [bool] {
-    match filter {
-        ActiveFilter::Active => &[true],
-        ActiveFilter::Inactive => &[false],
-        ActiveFilter::Any => &[true, false],
     }
 }
 
@@ -117,39 +109,34 @@ async fn by_name(
     active: bool,
     window: &SearchWindow,
 ) -> Result<Vec<FoundRow>, StoreError> {
-    let (from, to) = (window.from.as_str(), window.to.as_str());
+    macro_rules! range {
+        ($beyond:literal, $until:literal, $order:literal) => {{
+            let (from, to) = (window.from.as_str(), window.to.as_str());
+            sqlx::query_as!(
+                FoundRow,
+                r#"SELECT id AS "id: Uuid", name, email, created_at, search_name AS "key!"
+                FROM users
+                WHERE deleted_at IS NULL AND is_active + 0 = ?1 AND (search_name, id) "#
+                    + $beyond
+                    + " (?2, ?3) AND search_name "
+                    + $until
+                    + " ?4 ORDER BY "
+                    + $order
+                    + " LIMIT ?5",
+                active,
+                from,
+                window.from_id,
+                to,
+                window.limit
+            )
+            .fetch_all(readers)
+            .await
+        }};
+    }
     let rows = if window.descending {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at, search_name AS "key!"
-            FROM users
-            WHERE deleted_at IS NULL AND is_active + 0 = ?1
-                AND (search_name, id) < (?2, ?3) AND search_name >= ?4
-            ORDER BY search_name DESC, id DESC LIMIT ?5"#,
-            active,
-            from,
-            window.from_id,
-            to,
-            window.limit
-        )
-        .fetch_all(readers)
-        .await
+        range!("<", ">=", "search_name DESC, id DESC")
     } else {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at, search_name AS "key!"
-            FROM users
-            WHERE deleted_at IS NULL AND is_active + 0 = ?1
-                AND (search_name, id) > (?2, ?3) AND search_name < ?4
-            ORDER BY search_name, id LIMIT ?5"#,
-            active,
-            from,
-            window.from_id,
-            to,
-            window.limit
-        )
-        .fetch_all(readers)
-        .await
+        range!(">", "<", "search_name, id")
     };
     rows.map_err(store_error)
 }
@@ -160,48 +147,39 @@ async fn by_address(
     shared: u8,
     window: &SearchWindow,
 ) -> Result<Vec<FoundRow>, StoreError> {
-    let (from, to) = (window.from.as_str(), window.to.as_str());
-    let (first, end) = (window.first.as_str(), window.end.as_str());
+    macro_rules! range {
+        ($beyond:literal, $until:literal, $order:literal) => {{
+            let (from, to) = (window.from.as_str(), window.to.as_str());
+            let (first, end) = (window.first.as_str(), window.end.as_str());
+            sqlx::query_as!(
+                FoundRow,
+                r#"SELECT id AS "id: Uuid", name, email, created_at, search_email AS "key!"
+                FROM users
+                WHERE deleted_at IS NULL AND is_active + 0 = ?1 AND search_shared = ?2
+                    AND (search_email, id) "#
+                    + $beyond
+                    + " (?3, ?4) AND search_email "
+                    + $until
+                    + " ?5 AND NOT (+search_name >= ?6 AND +search_name < ?7) ORDER BY "
+                    + $order
+                    + " LIMIT ?8",
+                active,
+                shared,
+                from,
+                window.from_id,
+                to,
+                first,
+                end,
+                window.limit
+            )
+            .fetch_all(readers)
+            .await
+        }};
+    }
     let rows = if window.descending {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at, search_email AS "key!"
-            FROM users
-            WHERE deleted_at IS NULL AND is_active + 0 = ?1 AND search_shared = ?2
-                AND (search_email, id) < (?3, ?4) AND search_email >= ?5
-                AND NOT (+search_name >= ?6 AND +search_name < ?7)
-            ORDER BY search_email DESC, id DESC LIMIT ?8"#,
-            active,
-            shared,
-            from,
-            window.from_id,
-            to,
-            first,
-            end,
-            window.limit
-        )
-        .fetch_all(readers)
-        .await
+        range!("<", ">=", "search_email DESC, id DESC")
     } else {
-        sqlx::query_as!(
-            FoundRow,
-            r#"SELECT id AS "id: Uuid", name, email, created_at, search_email AS "key!"
-            FROM users
-            WHERE deleted_at IS NULL AND is_active + 0 = ?1 AND search_shared = ?2
-                AND (search_email, id) > (?3, ?4) AND search_email < ?5
-                AND NOT (+search_name >= ?6 AND +search_name < ?7)
-            ORDER BY search_email, id LIMIT ?8"#,
-            active,
-            shared,
-            from,
-            window.from_id,
-            to,
-            first,
-            end,
-            window.limit
-        )
-        .fetch_all(readers)
-        .await
+        range!(">", "<", "search_email, id")
     };
     rows.map_err(store_error)
 }

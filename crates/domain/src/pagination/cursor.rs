@@ -1,10 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use super::sealed::Sealed;
 use super::{Order, Start};
 use crate::Timestamp;
 
@@ -55,30 +54,24 @@ impl FilterHash {
 pub struct CursorError;
 
 const FORMAT: u8 = 1;
-const OCTETS: usize = 34;
-const BACKWARDS: u8 = 1;
-const ASCENDING: u8 = 2;
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, id, backwards) = match self.start {
-            Start::After(at, id) => (at, id, 0),
-            Start::Before(at, id) => (at, id, BACKWARDS),
+            Start::After(at, id) => (at, id, false),
+            Start::Before(at, id) => (at, id, true),
             Start::First | Start::Offset(_) => return Err(fmt::Error),
         };
-        let ascending = if self.order == Order::Ascending {
-            ASCENDING
-        } else {
-            0
+        let mut content = Vec::with_capacity(28);
+        content.extend_from_slice(&at.unix_micros().to_be_bytes());
+        content.extend_from_slice(id.as_bytes());
+        content.extend_from_slice(&self.filter.0.to_be_bytes());
+        let sealed = Sealed {
+            backwards,
+            order: self.order,
+            content,
         };
-        let mut octets = Vec::with_capacity(OCTETS);
-        octets.push(FORMAT);
-        octets.push(backwards | ascending);
-        octets.extend_from_slice(&at.unix_micros().to_be_bytes());
-        octets.extend_from_slice(id.as_bytes());
-        octets.extend_from_slice(&self.filter.0.to_be_bytes());
-        octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
-        f.write_str(&URL_SAFE_NO_PAD.encode(octets))
+        f.write_str(&sealed.seal(FORMAT))
     }
 }
 
@@ -86,42 +79,19 @@ impl FromStr for Cursor {
     type Err = CursorError;
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        // Decoding allocates by the length of its input.
-        if text.len() > 512 {
-            return Err(CursorError);
-        }
-        let octets = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
-        let octets: [u8; OCTETS] = octets.try_into().map_err(|_| CursorError)?;
-        let (body, checksum) = octets.split_at(OCTETS - 4);
-        if crc32fast::hash(body).to_be_bytes() != *checksum {
-            return Err(CursorError);
-        }
-        let [FORMAT, flags, rest @ ..] = body else {
-            return Err(CursorError);
-        };
-        let (Some((at, rest)), true) = (
-            rest.split_first_chunk::<8>(),
-            *flags <= (BACKWARDS | ASCENDING),
-        ) else {
-            return Err(CursorError);
-        };
-        let Some((id, filter)) = rest.split_first_chunk::<16>() else {
-            return Err(CursorError);
-        };
+        let sealed = Sealed::open(FORMAT, text)?;
+        let (at, rest) = sealed.content.split_first_chunk().ok_or(CursorError)?;
+        let (id, filter) = rest.split_first_chunk().ok_or(CursorError)?;
         let at = Timestamp::from_unix_micros(i64::from_be_bytes(*at)).map_err(|_| CursorError)?;
         let id = Uuid::from_bytes(*id);
         let filter = filter.try_into().map_err(|_| CursorError)?;
         Ok(Self {
-            start: if flags & BACKWARDS == 0 {
-                Start::After(at, id)
-            } else {
+            start: if sealed.backwards {
                 Start::Before(at, id)
-            },
-            order: if flags & ASCENDING == 0 {
-                Order::Descending
             } else {
-                Order::Ascending
+                Start::After(at, id)
             },
+            order: sealed.order,
             filter: FilterHash(u32::from_be_bytes(filter)),
         })
     }
@@ -129,6 +99,8 @@ impl FromStr for Cursor {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     use super::*;

@@ -13,6 +13,17 @@ pub enum ActiveFilter {
     Any,
 }
 
+impl ActiveFilter {
+    /// The values of [`crate::User::is_active`] that it shows.
+    pub const fn shown(self) -> &'static [bool] {
+        match self {
+            Self::Active => &[true],
+            Self::Inactive => &[false],
+            Self::Any => &[true, false],
+        }
+    }
+}
+
 /// Which users a list shows. Deleted ones are in none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UserFilter {
