@@ -3,7 +3,7 @@ use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Positioned as _, Slice};
-use roster_domain::ports::{ActivityRepository, StoreError};
+use roster_domain::ports::{ActivityRepository, NewestOf, StoreError};
 use roster_domain::{Activity, ActivityFilter, NewActivity, UserId};
 
 use crate::MemoryStore;
@@ -38,12 +38,19 @@ impl ActivityRepository for MemoryActivities {
         }))
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
         Ok(self.store.with(|state| {
-            let mut rows: Vec<_> = state.live(user)?.activities.values().cloned().collect();
-            rows.sort_by_key(|row| Reverse(row.position()));
-            rows.truncate(usize::from(limit));
-            Some(rows)
+            let newest = |asked: &NewestOf| {
+                let rows = state.live(asked.user)?.activities.values();
+                let mut rows: Vec<_> = rows.cloned().collect();
+                rows.sort_by_key(|row| Reverse(row.position()));
+                rows.truncate(usize::from(asked.limit));
+                Some(rows)
+            };
+            asked.iter().map(newest).collect()
         }))
     }
 

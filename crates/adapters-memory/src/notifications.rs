@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Positioned as _, Slice};
-use roster_domain::ports::{CreatedNotification, NotificationRepository, StoreError};
+use roster_domain::ports::{CreatedNotification, NewestOf, NotificationRepository, StoreError};
 use roster_domain::{
     MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
     NotificationState, Timestamp, UnreadNotifications, UserId,
@@ -46,21 +46,23 @@ impl NotificationRepository for MemoryNotifications {
             .with(|all| all.live(user).map(crate::store::Row::unread)))
     }
 
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
         Ok(self.store.with(|all| {
-            let row = all.live(user)?;
-            let unread = row.notifications.values().filter(|n| n.is_unread());
-            let mut items: Vec<_> = unread.cloned().collect();
-            items.sort_by_key(|n| Reverse(n.position()));
-            items.truncate(usize::from(limit));
-            Some(UnreadNotifications {
-                unread: row.unread(),
-                items,
-            })
+            let newest = |asked: &NewestOf| {
+                let row = all.live(asked.user)?;
+                let unread = row.notifications.values().filter(|n| n.is_unread());
+                let mut items: Vec<_> = unread.cloned().collect();
+                items.sort_by_key(|n| Reverse(n.position()));
+                items.truncate(usize::from(asked.limit));
+                Some(UnreadNotifications {
+                    unread: row.unread(),
+                    items,
+                })
+            };
+            asked.iter().map(newest).collect()
         }))
     }
 

@@ -20,15 +20,18 @@ impl MemoryStats {
 
 #[async_trait]
 impl StatsRepository for MemoryStats {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
         Ok(self.store.with(|state| {
-            let row = state.live(user)?;
-            Some(UserStats {
-                notifications: count(row.notifications.values()),
-                unread_notifications: row.unread(),
-                activities: count(row.activities.values()),
-                last_activity_at: row.activities.values().map(|a| a.occurred_at).max(),
-            })
+            let find = |user: &UserId| {
+                let row = state.live(*user)?;
+                Some(UserStats {
+                    notifications: count(row.notifications.values()),
+                    unread_notifications: row.unread(),
+                    activities: count(row.activities.values()),
+                    last_activity_at: row.activities.values().map(|a| a.occurred_at).max(),
+                })
+            };
+            users.iter().map(find).collect()
         }))
     }
 }

@@ -6,15 +6,15 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
-use roster_domain::ports::{ActivityRepository, BoxError, StoreError};
+use roster_domain::ports::{ActivityRepository, BoxError, NewestOf, StoreError};
 use roster_domain::{Activity, ActivityFilter, ActivityId, NewActivity, UserId};
 use sqlx::PgConnection;
 
 use crate::error::{corrupt, store_error};
-use crate::page::slice;
+use crate::page::{Asked, by_place, slice};
 use crate::pool::PostgresPool;
 use crate::retry::run;
-use statements::ActivityRow;
+use statements::{ActivityRow, PlacedRow};
 
 /// Activities in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -44,12 +44,25 @@ impl ActivityRepository for PostgresActivities {
         present(rows).map(|rows| slice(rows, page)).transpose()
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        let rows = run!(self.pool, Read, connection => statements::newest(connection, user, limit))
-            .map_err(store_error)?;
-        present(rows)
-            .map(|rows| rows.into_iter().map(Activity::try_from).collect())
-            .transpose()
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        let rows = match asked {
+            [] => return Ok(Vec::new()),
+            [NewestOf { user, limit }] => run!(self.pool, Read, connection => {
+                statements::newest(connection, *user, *limit)
+            }),
+            asked => {
+                let asked = Asked::of(asked);
+                run!(self.pool, Read, connection => statements::newest_many(connection, &asked))
+            }
+        }
+        .map_err(store_error)?;
+        by_place(rows, asked.len(), |row| row.place)
+            .into_iter()
+            .map(|rows| rows.map(activities).transpose())
+            .collect()
     }
 
     async fn append(
@@ -80,6 +93,14 @@ pub(crate) async fn append(
             .map(|activity| new.remove(&activity.id))
             .collect(),
     ))
+}
+
+/// The rows of one user as what they say.
+fn activities(rows: Vec<PlacedRow>) -> Result<Vec<Activity>, StoreError> {
+    rows.into_iter()
+        .filter(|row| row.row.id.is_some())
+        .map(|row| row.row.try_into())
+        .collect()
 }
 
 /// The rows of a user; `None` without a user. A user without rows is one row of nothing.

@@ -6,7 +6,9 @@ mod writes;
 use crate::moment::Moment;
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
-use roster_domain::ports::{BoxError, CreatedNotification, NotificationRepository, StoreError};
+use roster_domain::ports::{
+    BoxError, CreatedNotification, NewestOf, NotificationRepository, StoreError,
+};
 use roster_domain::{
     MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
     NotificationState, Timestamp, UnreadNotifications, UserId,
@@ -15,9 +17,10 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::error::{corrupt, store_error, undecodable};
-use crate::page::slice;
+use crate::page::{Asked, by_place, slice};
 use crate::pool::PostgresPool;
 use crate::retry::run;
+use pages::CountedRow;
 
 /// Notifications in PostgreSQL.
 #[derive(Clone, Debug)]
@@ -52,25 +55,25 @@ impl NotificationRepository for PostgresNotifications {
             .transpose()
     }
 
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
-        let rows = run!(self.pool, Read, connection => {
-            pages::newest_unread(connection, user, limit)
-        })
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+        let rows = match asked {
+            [] => return Ok(Vec::new()),
+            [NewestOf { user, limit }] => run!(self.pool, Read, connection => {
+                pages::newest_unread(connection, *user, *limit)
+            }),
+            asked => {
+                let asked = Asked::of(asked);
+                run!(self.pool, Read, connection => pages::newest_unread_many(connection, &asked))
+            }
+        }
         .map_err(store_error)?;
-        let Some(unread) = rows.first().map(|row| row.unread) else {
-            return Ok(None);
-        };
-        let items = rows
+        by_place(rows, asked.len(), |row| row.place)
             .into_iter()
-            .filter(|row| row.row.id.is_some())
-            .map(|row| row.row.try_into())
-            .collect::<Result<_, _>>()?;
-        let unread = unread.try_into().map_err(corrupt)?;
-        Ok(Some(UnreadNotifications { unread, items }))
+            .map(|rows| rows.map(unread_notifications).transpose())
+            .collect()
     }
 
     async fn create(
@@ -102,6 +105,18 @@ impl NotificationRepository for PostgresNotifications {
         run!(self.pool, Write, connection => mark_read(connection, user, which, at))
             .map_err(store_error)
     }
+}
+
+/// The rows of one user, each with the counter, as what they say.
+fn unread_notifications(rows: Vec<CountedRow>) -> Result<UnreadNotifications, StoreError> {
+    let unread = rows.first().map_or(0, |row| row.unread);
+    let items = rows
+        .into_iter()
+        .filter(|row| row.row.id.is_some())
+        .map(|row| row.row.try_into())
+        .collect::<Result<_, _>>()?;
+    let unread = unread.try_into().map_err(corrupt)?;
+    Ok(UnreadNotifications { unread, items })
 }
 
 /// What [`NotificationRepository::create`] does, on a connection or in a transaction.

@@ -2,7 +2,7 @@
 
 use crate::moment::Moment;
 use roster_domain::pagination::{Order, PageRequest, Slice, Start};
-use roster_domain::ports::StoreError;
+use roster_domain::ports::{NewestOf, StoreError};
 use sqlx::types::Uuid;
 
 /// Where a statement starts to read.
@@ -54,4 +54,38 @@ where
         items.reverse();
     }
     Ok(Slice { items, more })
+}
+
+/// Whose newest rows a statement reads, as the columns of its parameters.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) users: Vec<Uuid>,
+    pub(crate) limits: Vec<i32>,
+}
+
+impl Asked {
+    pub(crate) fn of(asked: &[NewestOf]) -> Self {
+        Self {
+            users: asked.iter().map(|asked| asked.user.get()).collect(),
+            limits: asked.iter().map(|asked| i32::from(asked.limit)).collect(),
+        }
+    }
+}
+
+/// The rows of each question, by the number of its place, which the server counts from 1;
+/// `None` where there are none. They must be in the order of the places.
+pub(crate) fn by_place<R>(
+    rows: Vec<R>,
+    asked: usize,
+    place: impl Fn(&R) -> i64,
+) -> Vec<Option<Vec<R>>> {
+    let mut rows = rows.into_iter().peekable();
+    (1..)
+        .take(asked)
+        .map(|number| {
+            let mine: Vec<R> =
+                std::iter::from_fn(|| rows.next_if(|row| place(row) == number)).collect();
+            (!mine.is_empty()).then_some(mine)
+        })
+        .collect()
 }

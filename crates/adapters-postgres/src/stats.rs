@@ -1,10 +1,13 @@
-//! A user's counters.
+//! Users' counters.
+
+use std::collections::HashMap;
 
 use crate::moment::Moment;
 use async_trait::async_trait;
 use roster_domain::ports::{BoxError, StatsRepository, StoreError};
 use roster_domain::{UserId, UserStats};
 use sqlx::PgConnection;
+use sqlx::types::Uuid;
 
 use crate::error::{corrupt, store_error};
 use crate::pool::PostgresPool;
@@ -25,30 +28,55 @@ impl PostgresStats {
 
 #[async_trait]
 impl StatsRepository for PostgresStats {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
-        run!(self.pool, Read, connection => find(connection, user))
-            .map_err(store_error)?
-            .map(UserStats::try_from)
-            .transpose()
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        let rows = match users {
+            [] => return Ok(Vec::new()),
+            [user] => run!(self.pool, Read, connection => find(connection, *user)),
+            users => {
+                let ids: Vec<_> = users.iter().map(|user| user.get()).collect();
+                run!(self.pool, Read, connection => find_many(connection, &ids))
+            }
+        }
+        .map_err(store_error)?;
+        let stats = rows
+            .into_iter()
+            .map(|row| Ok((row.user_id, UserStats::try_from(row)?)))
+            .collect::<Result<HashMap<_, _>, StoreError>>()?;
+        let stats = users.iter().map(|user| stats.get(&user.get()).copied());
+        Ok(stats.collect())
     }
 }
 
 struct StatsRow {
+    user_id: Uuid,
     notifications: i64,
     unread: i64,
     activities: i64,
     last_activity_at: Option<Moment>,
 }
 
-async fn find(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Option<StatsRow>> {
+/// At most one row.
+async fn find(connection: &mut PgConnection, user: UserId) -> sqlx::Result<Vec<StatsRow>> {
     sqlx::query_as!(
         StatsRow,
-        "SELECT s.notifications, s.unread, s.activities, s.last_activity_at
+        "SELECT s.user_id, s.notifications, s.unread, s.activities, s.last_activity_at
          FROM users u JOIN user_stats s ON s.user_id = u.id
          WHERE u.id = $1 AND s.user_id = $1 AND u.deleted_at IS NULL",
         user.get()
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
+    .await
+}
+
+async fn find_many(connection: &mut PgConnection, users: &[Uuid]) -> sqlx::Result<Vec<StatsRow>> {
+    sqlx::query_as!(
+        StatsRow,
+        "SELECT s.user_id, s.notifications, s.unread, s.activities, s.last_activity_at
+         FROM users u JOIN user_stats s ON s.user_id = u.id
+         WHERE u.id = ANY($1) AND u.deleted_at IS NULL",
+        users
+    )
+    .fetch_all(connection)
     .await
 }
 

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
-use roster_domain::ports::{ActivityRepository, StoreError};
+use roster_domain::ports::{ActivityRepository, NewestOf, StoreError};
 use roster_domain::{Activity, ActivityFilter, NewActivity, UserId};
 
 use crate::SqliteStore;
@@ -34,8 +34,11 @@ impl ActivityRepository for SqliteActivities {
         reads::list(self.store.readers(), user, filter, page).await
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        reads::newest(self.store.readers(), user, limit).await
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        reads::newest_many(self.store.readers(), asked).await
     }
 
     async fn append(

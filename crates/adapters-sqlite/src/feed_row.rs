@@ -1,8 +1,9 @@
-use roster_domain::ports::StoreError;
+use roster_domain::ports::{NewestOf, StoreError};
 use roster_domain::{Activity, ActivityId, Notification, NotificationId};
 use uuid::Uuid;
 
 use crate::error::corrupt;
+use crate::user_reads::json_ids;
 use crate::user_row::timestamp;
 
 /// A row of `notifications`, or the nulls beside a user who has none.
@@ -80,4 +81,30 @@ pub(crate) fn feed<R>(rows: Vec<R>, id: impl Fn(&R) -> Option<Uuid>) -> Option<V
         [row] if id(row).is_none() => Some(Vec::new()),
         _ => Some(rows),
     }
+}
+
+/// The rows of each question, by the number of its place, which counts from 0; `None` where
+/// there are none. They must be in the order of the places.
+pub(crate) fn by_place<R>(
+    rows: Vec<R>,
+    asked: usize,
+    place: impl Fn(&R) -> i64,
+) -> Vec<Option<Vec<R>>> {
+    let mut rows = rows.into_iter().peekable();
+    (0..)
+        .take(asked)
+        .map(|number| {
+            let mine: Vec<R> =
+                std::iter::from_fn(|| rows.next_if(|row| place(row) == number)).collect();
+            (!mine.is_empty()).then_some(mine)
+        })
+        .collect()
+}
+
+/// Whose rows are asked for, as [`json_ids`] binds them, and the greatest limit: SQLite takes
+/// none from a row, so that whoever asked for fewer is given fewer afterwards.
+pub(crate) fn bound(asked: &[NewestOf]) -> (String, u16) {
+    let users = json_ids(asked.iter().map(|asked| asked.user.get()));
+    let most = asked.iter().map(|asked| asked.limit).max();
+    (users, most.unwrap_or(0))
 }

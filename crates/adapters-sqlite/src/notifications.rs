@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
-use roster_domain::ports::{CreatedNotification, NotificationRepository, StoreError};
+use roster_domain::ports::{CreatedNotification, NewestOf, NotificationRepository, StoreError};
 use roster_domain::{
     MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
     NotificationState, Timestamp, UnreadNotifications, UserId,
@@ -41,12 +41,11 @@ impl NotificationRepository for SqliteNotifications {
         reads::unread(self.store.readers(), user).await
     }
 
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
-        reads::newest_unread(self.store.readers(), user, limit).await
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+        reads::newest_unread_many(self.store.readers(), asked).await
     }
 
     async fn create(

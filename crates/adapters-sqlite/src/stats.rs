@@ -1,10 +1,14 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use roster_domain::ports::{StatsRepository, StoreError};
 use roster_domain::{UserId, UserStats};
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
+use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::error::store_error;
+use crate::user_reads::json_ids;
 use crate::user_row::timestamp;
 
 /// [`StatsRepository`] in a SQLite file.
@@ -24,29 +28,73 @@ impl SqliteStats {
 
 #[async_trait]
 impl StatsRepository for SqliteStats {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
-        let user = user.get();
-        let row = sqlx::query!(
-            "SELECT s.notifications, s.unread, s.activities, s.last_activity_at
-            FROM users AS u JOIN user_stats AS s ON s.user_id = u.id
-            WHERE u.id = ?1 AND u.deleted_at IS NULL",
-            user
-        )
-        .fetch_optional(self.store.readers())
-        .await
-        .map_err(store_error)?;
-        row.map(|row| {
-            Ok(UserStats {
-                notifications: row.notifications.unsigned_abs(),
-                unread_notifications: row.unread.unsigned_abs(),
-                activities: row.activities.unsigned_abs(),
-                last_activity_at: row
-                    .last_activity_at
-                    .map(|micros| timestamp("last_activity_at", micros))
-                    .transpose()?,
-            })
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        let readers = self.store.readers();
+        let rows = match users {
+            [] => return Ok(Vec::new()),
+            [user] => find(readers, *user).await,
+            users => find_many(readers, users).await,
+        };
+        let stats = rows
+            .map_err(store_error)?
+            .into_iter()
+            .map(|row| Ok((row.user_id, UserStats::try_from(row)?)))
+            .collect::<Result<HashMap<_, _>, StoreError>>()?;
+        let stats = users.iter().map(|user| stats.get(&user.get()).copied());
+        Ok(stats.collect())
+    }
+}
+
+struct StatsRow {
+    user_id: Uuid,
+    notifications: i64,
+    unread: i64,
+    activities: i64,
+    last_activity_at: Option<i64>,
+}
+
+/// At most one row.
+async fn find(readers: &SqlitePool, user: UserId) -> sqlx::Result<Vec<StatsRow>> {
+    let user = user.get();
+    sqlx::query_as!(
+        StatsRow,
+        r#"SELECT s.user_id AS "user_id: Uuid", s.notifications, s.unread, s.activities,
+            s.last_activity_at
+        FROM users AS u JOIN user_stats AS s ON s.user_id = u.id
+        WHERE u.id = ?1 AND u.deleted_at IS NULL"#,
+        user
+    )
+    .fetch_all(readers)
+    .await
+}
+
+async fn find_many(readers: &SqlitePool, users: &[UserId]) -> sqlx::Result<Vec<StatsRow>> {
+    let users = json_ids(users.iter().map(|user| user.get()));
+    sqlx::query_as!(
+        StatsRow,
+        r#"SELECT s.user_id AS "user_id: Uuid", s.notifications, s.unread, s.activities,
+            s.last_activity_at
+        FROM users AS u JOIN user_stats AS s ON s.user_id = u.id
+        WHERE u.id IN (SELECT unhex(value) FROM json_each(?1)) AND u.deleted_at IS NULL"#,
+        users
+    )
+    .fetch_all(readers)
+    .await
+}
+
+impl TryFrom<StatsRow> for UserStats {
+    type Error = StoreError;
+
+    fn try_from(row: StatsRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            notifications: row.notifications.unsigned_abs(),
+            unread_notifications: row.unread.unsigned_abs(),
+            activities: row.activities.unsigned_abs(),
+            last_activity_at: row
+                .last_activity_at
+                .map(|micros| timestamp("last_activity_at", micros))
+                .transpose()?,
         })
-        .transpose()
     }
 }
 

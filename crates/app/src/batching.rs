@@ -4,14 +4,24 @@
 //! none is, calls queue, and the next free lane takes all that have (`lanes`). So an idle process
 //! answers as fast as without, and a busy one asks less often the busier it is.
 //!
-//! `users` and `cache` put this around the ports, so that whoever calls them need not know.
+//! A read of the store is a [`Read`]: questions in, an answer to each. Users are one (`users`),
+//! and so is each section of a dashboard (`sections`), in lanes of its own. [`BatchedCache`] puts
+//! the same lanes around a port whose questions go together by their namespace.
 
-mod cache;
 mod lanes;
+mod merged;
+
+mod reads;
+
+mod sections;
 mod users;
 
+mod cache;
+
 pub(crate) use cache::BatchedCache;
-pub(crate) use users::BatchedUsers;
+pub(crate) use reads::{Batched, Read};
+pub(crate) use sections::{NewestActivities, NewestUnread, Stats};
+pub(crate) use users::Users;
 
 #[cfg(test)]
 mod tests;

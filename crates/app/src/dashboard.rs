@@ -3,34 +3,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roster_domain::ports::{
-    ActivityRepository, NotificationRepository, StatsRepository, StoreError,
+    ActivityRepository, NewestOf, NotificationRepository, StatsRepository, StoreError,
 };
 use roster_domain::{Activity, Timestamp, UnreadNotifications, UserId, UserStats};
 
+use crate::batching::{Batched, NewestActivities, NewestUnread, Stats};
 use crate::{Answer, Freshness, Runtime, UserError, UserService};
 
 /// Gathers what a user sees first: the sections are read at the same time, each with a
-/// deadline of its own, and each is there or failed by itself.
+/// deadline of its own, and each is there or failed by itself. A section of many dashboards is
+/// one question to its store, when more are asked for than it has lanes.
 pub struct DashboardService {
     users: Arc<UserService>,
-    stats: Arc<dyn StatsRepository>,
-    notifications: Arc<dyn NotificationRepository>,
-    activities: Arc<dyn ActivityRepository>,
+    stats: Batched<Stats>,
+    notifications: Batched<NewestUnread>,
+    activities: Batched<NewestActivities>,
     policy: DashboardPolicy,
     runtime: Runtime,
 }
 
-/// How long a section may take.
+/// How long a section may take, and how many of them at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DashboardPolicy {
     /// After this long a section has failed.
     pub section_deadline: Duration,
+    /// How many batches of one section may be under way in the store at once; what is asked
+    /// meanwhile goes out with the next.
+    pub section_lanes: usize,
 }
 
 impl Default for DashboardPolicy {
     fn default() -> Self {
         Self {
             section_deadline: Duration::from_millis(800),
+            section_lanes: 2,
         }
     }
 }
@@ -115,11 +121,12 @@ impl DashboardService {
         policy: DashboardPolicy,
         runtime: Runtime,
     ) -> Self {
+        let lanes = policy.section_lanes;
         Self {
             users,
-            stats,
-            notifications,
-            activities,
+            stats: Batched::new(Stats(stats), lanes, runtime.clone()),
+            notifications: Batched::new(NewestUnread(notifications), lanes, runtime.clone()),
+            activities: Batched::new(NewestActivities(activities), lanes, runtime.clone()),
             policy,
             runtime,
         }
@@ -128,19 +135,15 @@ impl DashboardService {
     /// Reads the user and every section at the same time: it takes as long as the slowest.
     pub async fn get(&self, id: UserId, request: DashboardRequest) -> Result<Dashboard, UserError> {
         let started = self.runtime.clock.monotonic();
-        let stats = self.section("stats", request.stats.then(|| self.stats.find(id)));
-        let notifications = self.section(
-            "notifications",
-            request
-                .notifications
-                .map(|limit| self.notifications.newest_unread(id, limit)),
-        );
-        let activity = self.section(
-            "activity",
-            request
-                .activity
-                .map(|limit| self.activities.newest(id, limit)),
-        );
+        let newest = |limit| NewestOf { user: id, limit };
+        let stats = request.stats.then(|| self.stats.ask(id));
+        let notifications = request.notifications.map(newest);
+        let notifications = notifications.map(|newest| self.notifications.ask(newest));
+        let activity = request.activity.map(newest);
+        let activity = activity.map(|newest| self.activities.ask(newest));
+        let stats = self.section("stats", stats);
+        let notifications = self.section("notifications", notifications);
+        let activity = self.section("activity", activity);
         let sections = async { Ok(futures::join!(stats, notifications, activity)) };
         let user = self.users.get(id, request.freshness);
         // An absent user ends the sections too.

@@ -43,19 +43,27 @@ impl<E: FromDriver> Error for Shared<E> {
     }
 }
 
-/// The error of a store, for one of those who waited for it.
-pub(crate) fn store_error(error: &Arc<StoreError>) -> StoreError {
-    let shared = Box::new(Shared(Arc::clone(error)));
-    match &**error {
-        StoreError::Unavailable(_) => StoreError::Unavailable(shared),
-        StoreError::Corrupt(_) => StoreError::Corrupt(shared),
+/// An error of which each of those who waited for the same thing gets one.
+pub(crate) trait Share: Sized {
+    /// One more of it.
+    fn share(error: &Arc<Self>) -> Self;
+}
+
+impl Share for StoreError {
+    fn share(error: &Arc<Self>) -> Self {
+        let shared = Box::new(Shared(Arc::clone(error)));
+        match &**error {
+            Self::Unavailable(_) => Self::Unavailable(shared),
+            Self::Corrupt(_) => Self::Corrupt(shared),
+        }
     }
 }
 
-/// The error of a cache, for one of those who waited for it.
-pub(crate) fn cache_error(error: &Arc<CacheError>) -> CacheError {
-    match &**error {
-        CacheError::TimedOut => CacheError::TimedOut,
-        CacheError::Unavailable(_) => CacheError::Unavailable(Box::new(Shared(Arc::clone(error)))),
+impl Share for CacheError {
+    fn share(error: &Arc<Self>) -> Self {
+        match &**error {
+            Self::TimedOut => Self::TimedOut,
+            Self::Unavailable(_) => Self::Unavailable(Box::new(Shared(Arc::clone(error)))),
+        }
     }
 }

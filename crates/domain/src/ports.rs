@@ -11,6 +11,7 @@ mod user_transfer;
 mod user_writes;
 
 mod activity_repository;
+mod newest_of;
 mod notification_repository;
 mod stats_repository;
 
@@ -32,6 +33,7 @@ pub use change_log::{CacheNamespace, ChangeLog, PendingChanges};
 pub use clock::Clock;
 pub use error::{BoxError, CacheError, StoreError, WriteError};
 pub use id_source::IdSource;
+pub use newest_of::NewestOf;
 pub use notification_repository::{CreatedNotification, NotificationRepository};
 pub use readiness::Readiness;
 pub use stats_repository::StatsRepository;

@@ -6,6 +6,7 @@ use crate::samples::{activity, as_appended, new_user};
 use crate::{Case, StoreFixture};
 
 pub mod appending;
+pub mod asking;
 pub mod listing;
 pub mod owning;
 
@@ -46,6 +47,13 @@ macro_rules! __activity_repository_cases {
                 a_page_starts_at_a_place_between_activities,
                 an_empty_list_of_activities_is_a_page_without_rows,
                 newest_answers_the_newest_first;
+            asking:
+                newest_many_answers_in_the_order_asked,
+                newest_many_answers_none_in_the_place_of_nobody,
+                newest_many_answers_a_repeated_user_again,
+                newest_many_keeps_to_each_limit,
+                newest_many_of_no_users_answers_nothing,
+                newest_many_takes_256_users;
             owning:
                 an_activity_id_is_unique_within_its_user_only,
                 the_activities_of_another_user_are_not_there,

@@ -5,6 +5,7 @@ use roster_domain::{Marked, Notification, NotificationPatch, UserId};
 use crate::samples::{as_created, later, new_user, notification, notification_id};
 use crate::{Case, StoreFixture};
 
+pub mod asking;
 pub mod creating;
 pub mod listing;
 pub mod marking;
@@ -44,6 +45,13 @@ macro_rules! __notification_repository_cases {
                 a_walk_goes_on_from_a_notification_that_left_the_list,
                 an_empty_list_of_notifications_is_a_page_without_rows,
                 newest_unread_answers_the_newest_first_and_counts_all;
+            asking:
+                newest_unread_many_answers_in_the_order_asked,
+                newest_unread_many_answers_none_in_the_place_of_nobody,
+                newest_unread_many_answers_a_repeated_user_again,
+                newest_unread_many_keeps_to_each_limit,
+                newest_unread_many_of_no_users_answers_nothing,
+                newest_unread_many_takes_256_users;
             patching:
                 reading_lowers_unread,
                 unreading_raises_unread,

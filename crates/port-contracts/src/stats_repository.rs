@@ -2,6 +2,7 @@
 
 use crate::{Case, StoreFixture};
 
+pub mod asking;
 pub mod counting;
 
 /// Every case, for callers that run them themselves.
@@ -28,6 +29,12 @@ macro_rules! __stats_repository_cases {
                 counters_are_of_one_user,
                 stats_of_nobody_are_none,
                 stats_of_a_deleted_user_are_none;
+            asking:
+                find_many_answers_counters_in_the_order_asked,
+                find_many_answers_none_in_the_place_of_nobody,
+                find_many_answers_counters_of_a_repeated_user_again,
+                find_many_of_no_users_answers_nothing,
+                find_many_takes_256_users;
         }
     };
 }

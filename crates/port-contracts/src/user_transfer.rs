@@ -1,6 +1,6 @@
 //! The contract of [`roster_domain::ports::UserTransfer`].
 
-use roster_domain::ports::{ImportRow, OnConflict, RowResult};
+use roster_domain::ports::{ImportRow, OnConflict, RowResult, SeedBatch, SeedUser};
 use roster_domain::{NewUser, User, UserId};
 
 use crate::samples::{later, new_user};
@@ -130,4 +130,16 @@ async fn find(store: &dyn StoreFixture, ids: &[UserId]) -> Vec<User> {
     let mut found = store.users().find_many(ids).await.unwrap();
     found.sort_by_key(|user| user.id);
     found
+}
+
+/// Stores users 1 to `total` with empty feeds.
+pub(crate) async fn seed_users(store: &dyn StoreFixture, total: u64) {
+    let users = (1..=total).map(|number| SeedUser {
+        user: new_user(number),
+        notifications: Vec::new(),
+        activities: Vec::new(),
+    });
+    let users = users.collect();
+    let seeded = store.transfer().seed(&SeedBatch { users }).await;
+    seeded.unwrap();
 }

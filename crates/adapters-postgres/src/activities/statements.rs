@@ -9,7 +9,7 @@ use roster_domain::{ActivityFilter, FeedKind, NewActivity, Timestamp, UserId};
 use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
-use crate::page::{From, direction, limit};
+use crate::page::{Asked, From, direction, limit};
 
 /// One activity; nothing in any column for a user who has none.
 #[derive(Debug)]
@@ -147,15 +147,40 @@ fn sort(rows: &mut [ActivityRow], order: Order) {
     }
 }
 
+/// A row and the place of the question that it answers.
+#[derive(Debug)]
+pub(super) struct PlacedRow {
+    pub(super) place: i64,
+    pub(super) row: ActivityRow,
+}
+
+macro_rules! newest {
+    ($connection:expr, $text:literal, $($parameter:expr),+) => {
+        sqlx::query!($text, $($parameter),+)
+            .map(|row| PlacedRow {
+                place: row.place,
+                row: ActivityRow {
+                    id: row.id,
+                    kind: row.kind,
+                    occurred_at: row.occurred_at,
+                    data: row.data,
+                },
+            })
+            .fetch_all($connection)
+            .await
+            .map(newest_first)
+    };
+}
+
 pub(super) async fn newest(
     connection: &mut PgConnection,
     user: UserId,
     limit: u16,
-) -> sqlx::Result<Vec<ActivityRow>> {
-    let mut rows = sqlx::query_as!(
-        ActivityRow,
-        r#"SELECT a.id AS "id?", a.kind AS "kind?", a.occurred_at AS "occurred_at?",
-                  a.data AS "data?"
+) -> sqlx::Result<Vec<PlacedRow>> {
+    newest!(
+        connection,
+        r#"SELECT 1::bigint AS "place!", a.id AS "id?", a.kind AS "kind?",
+                  a.occurred_at AS "occurred_at?", a.data AS "data?"
            FROM users u
            LEFT JOIN LATERAL (
                SELECT id, kind, occurred_at, data
@@ -168,10 +193,35 @@ pub(super) async fn newest(
         user.get(),
         i64::from(limit)
     )
-    .fetch_all(connection)
-    .await?;
-    sort(&mut rows, Order::Descending);
-    Ok(rows)
+}
+
+/// The same of many users.
+pub(super) async fn newest_many(
+    connection: &mut PgConnection,
+    asked: &Asked,
+) -> sqlx::Result<Vec<PlacedRow>> {
+    newest!(
+        connection,
+        r#"SELECT q.place AS "place!", a.id AS "id?", a.kind AS "kind?",
+                  a.occurred_at AS "occurred_at?", a.data AS "data?"
+           FROM UNNEST($1::uuid[], $2::int4[]) WITH ORDINALITY AS q (user_id, most, place)
+           JOIN users u ON u.id = q.user_id
+           LEFT JOIN LATERAL (
+               SELECT id, kind, occurred_at, data
+               FROM activities
+               WHERE user_id = q.user_id
+               ORDER BY occurred_at DESC, id DESC
+               LIMIT q.most
+           ) a ON true
+           WHERE u.deleted_at IS NULL"#,
+        &asked.users,
+        &asked.limits
+    )
+}
+
+fn newest_first(mut rows: Vec<PlacedRow>) -> Vec<PlacedRow> {
+    rows.sort_by_key(|row| (row.place, Reverse((row.row.occurred_at, row.row.id))));
+    rows
 }
 
 /// Activities as the columns of an insert.

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use super::NotificationRow;
-use crate::page::{From, direction, limit};
+use crate::page::{Asked, From, direction, limit};
 
 macro_rules! pages {
     ($module:ident, $filter:literal) => {
@@ -145,11 +145,36 @@ pub(super) async fn unread(
     .await
 }
 
-/// A row and the user's counter beside it.
+/// A row, the user's counter beside it, and the place of the question that it answers.
 #[derive(Debug)]
 pub(super) struct CountedRow {
+    pub(super) place: i64,
     pub(super) unread: i64,
     pub(super) row: NotificationRow,
+}
+
+/// Runs a statement of the newest unread ones, whose rows lack the columns that are null in all.
+macro_rules! newest_unread {
+    ($connection:expr, $text:literal, $($parameter:expr),+) => {
+        sqlx::query!($text, $($parameter),+)
+            .map(|row| CountedRow {
+                place: row.place,
+                unread: row.unread,
+                row: NotificationRow {
+                    id: row.id,
+                    kind: row.kind,
+                    title: row.title,
+                    body: row.body,
+                    data: row.data,
+                    created_at: row.created_at,
+                    read_at: None,
+                    archived_at: None,
+                },
+            })
+            .fetch_all($connection)
+            .await
+            .map(newest_first)
+    };
 }
 
 /// The rows, newest first, each with the counter: one statement reads one moment.
@@ -158,9 +183,11 @@ pub(super) async fn newest_unread(
     user: UserId,
     limit: u16,
 ) -> sqlx::Result<Vec<CountedRow>> {
-    let mut rows: Vec<_> = sqlx::query!(
-        r#"SELECT s.unread AS "unread!", n.id AS "id?", n.kind AS "kind?", n.title AS "title?",
-                  n.body AS "body?", n.data AS "data?", n.created_at AS "created_at?"
+    newest_unread!(
+        connection,
+        r#"SELECT 1::bigint AS "place!", s.unread AS "unread!", n.id AS "id?", n.kind AS "kind?",
+                  n.title AS "title?", n.body AS "body?", n.data AS "data?",
+                  n.created_at AS "created_at?"
            FROM users u
            JOIN user_stats s ON s.user_id = u.id
            LEFT JOIN LATERAL (
@@ -174,21 +201,35 @@ pub(super) async fn newest_unread(
         user.get(),
         i64::from(limit)
     )
-    .map(|row| CountedRow {
-        unread: row.unread,
-        row: NotificationRow {
-            id: row.id,
-            kind: row.kind,
-            title: row.title,
-            body: row.body,
-            data: row.data,
-            created_at: row.created_at,
-            read_at: None,
-            archived_at: None,
-        },
-    })
-    .fetch_all(connection)
-    .await?;
-    rows.sort_by_key(|counted| Reverse((counted.row.created_at, counted.row.id)));
-    Ok(rows)
+}
+
+/// The same of many users.
+pub(super) async fn newest_unread_many(
+    connection: &mut PgConnection,
+    asked: &Asked,
+) -> sqlx::Result<Vec<CountedRow>> {
+    newest_unread!(
+        connection,
+        r#"SELECT a.place AS "place!", s.unread AS "unread!", n.id AS "id?", n.kind AS "kind?",
+                  n.title AS "title?", n.body AS "body?", n.data AS "data?",
+                  n.created_at AS "created_at?"
+           FROM UNNEST($1::uuid[], $2::int4[]) WITH ORDINALITY AS a (user_id, most, place)
+           JOIN users u ON u.id = a.user_id
+           JOIN user_stats s ON s.user_id = a.user_id
+           LEFT JOIN LATERAL (
+               SELECT id, kind, title, body, data, created_at
+               FROM notifications
+               WHERE user_id = a.user_id AND read_at IS NULL AND archived_at IS NULL
+               ORDER BY created_at DESC, id DESC
+               LIMIT a.most
+           ) n ON true
+           WHERE u.deleted_at IS NULL"#,
+        &asked.users,
+        &asked.limits
+    )
+}
+
+fn newest_first(mut rows: Vec<CountedRow>) -> Vec<CountedRow> {
+    rows.sort_by_key(|row| (row.place, Reverse((row.row.created_at, row.row.id))));
+    rows
 }

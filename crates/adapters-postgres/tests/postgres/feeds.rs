@@ -1,7 +1,7 @@
 //! The counters are exact, whatever happens at the same time.
 
 use roster_domain::ports::{
-    ActivityRepository as _, NotificationRepository as _, StatsRepository as _, UserRepository as _,
+    ActivityRepository as _, NotificationRepository as _, UserRepository as _,
 };
 use roster_domain::{MarkRead, NotificationPatch, UserId};
 use roster_port_contracts::samples::{activity, later, new_user, notification};

@@ -15,6 +15,7 @@ mod relaying;
 mod claims;
 mod feeds;
 
+mod every_statement;
 mod plans;
 mod schema;
 mod search;

@@ -62,19 +62,25 @@ pub(crate) async fn all_visible(store: &Store) -> bool {
         .unwrap()
 }
 
-/// The one statement of the offline data that contains all of `parts`, white space apart.
-pub(crate) fn statement(parts: &[&str]) -> String {
+/// Every statement of the adapter, white space apart, and what the compiler knows of it.
+pub(crate) fn offline_data() -> Vec<(String, serde_json::Value)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let query = json["query"].as_str().unwrap();
-        let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
-        if parts.iter().all(|part| query.contains(part)) {
-            found.push(query);
-        }
-    }
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let query = json["query"].as_str().unwrap();
+            let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
+            (query, json)
+        })
+        .collect()
+}
+
+/// The one statement of the offline data that contains all of `parts`.
+pub(crate) fn statement(parts: &[&str]) -> String {
+    let mut found: Vec<String> = offline_data().into_iter().map(|(query, _)| query).collect();
+    found.retain(|query| parts.iter().all(|part| query.contains(part)));
     assert_eq!(found.len(), 1, "{parts:?} means {found:#?}");
     found.remove(0)
 }
@@ -86,29 +92,36 @@ pub(crate) struct Plan {
 }
 
 pub(crate) async fn explain(sql: &mut PgConnection, query: &str, arguments: &str) -> [Plan; 2] {
+    [
+        plan(sql, query, arguments, "force_custom_plan").await,
+        plan(sql, query, arguments, "force_generic_plan").await,
+    ]
+}
+
+/// Runs a statement by the plan that is made in this mode.
+pub(crate) async fn plan(sql: &mut PgConnection, query: &str, arguments: &str, mode: &str) -> Plan {
     run(sql, &format!("PREPARE explained AS {query}")).await;
-    let mut plans = Vec::new();
-    for mode in ["force_custom_plan", "force_generic_plan"] {
-        run(sql, &format!("SET plan_cache_mode = {mode}")).await;
-        let explain = format!(
-            "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
-             EXECUTE explained ({arguments})"
-        );
-        let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain))
-            .fetch_all(&mut *sql)
-            .await
-            .unwrap();
-        let buffers = lines.iter().find(|line| line.contains("Buffers:")).unwrap();
-        plans.push(Plan {
-            buffers: ["hit=", "read="]
-                .iter()
-                .map(|word| number_after(buffers, word))
-                .sum(),
-            text: lines.join("\n"),
-        });
-    }
+    run(sql, &format!("SET plan_cache_mode = {mode}")).await;
+    let explain = format!(
+        "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)
+         EXECUTE explained ({arguments})"
+    );
+    // Of no parameters there are no parentheses either.
+    let explain = explain.replace("explained ()", "explained");
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain))
+        .fetch_all(&mut *sql)
+        .await
+        .unwrap_or_else(|refused| panic!("{refused}: {query} ({arguments})"));
     run(sql, "DEALLOCATE explained").await;
-    plans.try_into().ok().unwrap()
+    let buffers = lines.iter().find(|line| line.contains("Buffers:"));
+    let buffers = buffers.map_or("", String::as_str);
+    Plan {
+        buffers: ["hit=", "read="]
+            .iter()
+            .map(|word| number_after(buffers, word))
+            .sum(),
+        text: lines.join("\n"),
+    }
 }
 
 async fn run(sql: &mut PgConnection, statement: &str) {
@@ -225,6 +238,9 @@ async fn a_read_by_key_touches_a_few_pages() {
     let ids: Vec<_> = (0..16)
         .map(|number| user_id(number * 1_000).to_string())
         .collect();
+    // Sixteen with empty feeds, and one with long ones.
+    let many = format!("'{{{},{}}}'", ids.join(","), user_id(USERS));
+    let limits = format!("'{{{}}}'", ["10"; 17].join(","));
     let cases = [
         (
             statement(&["WHERE id = ANY($1) AND deleted_at"]),
@@ -237,9 +253,17 @@ async fn a_read_by_key_touches_a_few_pages() {
             10,
         ),
         (
-            statement(&["last_activity_at FROM users u JOIN user_stats"]),
+            statement(&["last_activity_at FROM users u JOIN user_stats", "u.id = $1"]),
             format!("'{user}'"),
             8,
+        ),
+        (
+            statement(&[
+                "last_activity_at FROM users u JOIN user_stats",
+                "u.id = ANY($1)",
+            ]),
+            format!("'{{{}}}'", ids.join(",")),
+            16 * 8,
         ),
         (
             statement(&["SELECT s.unread FROM users u JOIN"]),
@@ -255,6 +279,16 @@ async fn a_read_by_key_touches_a_few_pages() {
             statement(&["LIMIT $2 ) n ON true"]),
             format!("'{}', 10", user_id(USERS)),
             24,
+        ),
+        (
+            statement(&["LIMIT q.most ) a ON true"]),
+            format!("{many}, {limits}"),
+            16 * 8 + 20,
+        ),
+        (
+            statement(&["LIMIT a.most ) n ON true"]),
+            format!("{many}, {limits}"),
+            16 * 12 + 24,
         ),
     ];
     for (query, arguments, ceiling) in cases {

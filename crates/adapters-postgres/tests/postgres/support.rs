@@ -73,8 +73,8 @@ impl Store {
         PostgresActivities::new(self.pool.clone())
     }
 
-    pub(crate) fn stats(&self) -> PostgresStats {
-        PostgresStats::new(self.pool.clone())
+    pub(crate) fn stats(&self) -> Arc<dyn StatsRepository> {
+        Arc::new(PostgresStats::new(self.pool.clone()))
     }
 
     pub(crate) fn change_log(&self) -> PostgresChangeLog {
@@ -139,7 +139,7 @@ impl StoreFixture for Store {
     }
 
     fn stats(&self) -> Arc<dyn StatsRepository> {
-        Arc::new(Self::stats(self))
+        Self::stats(self)
     }
 
     fn change_log(&self) -> Option<Arc<dyn ChangeLog>> {

@@ -1,11 +1,13 @@
+use std::cmp::Reverse;
+
 use roster_domain::pagination::{PageRequest, Slice};
-use roster_domain::ports::StoreError;
+use roster_domain::ports::{NewestOf, StoreError};
 use roster_domain::{Notification, NotificationState, UnreadNotifications, UserId};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use crate::error::store_error;
-use crate::feed_row::{NotificationRow, feed};
+use crate::feed_row::{NotificationRow, bound, by_place, feed};
 use crate::page::Window;
 
 /// One state of a feed in one direction. The join with the user tells an empty feed from no
@@ -126,48 +128,110 @@ pub(super) async fn unread(readers: &SqlitePool, user: UserId) -> Result<Option<
     Ok(unread.map(i64::unsigned_abs))
 }
 
-/// The newest unread ones and the counter, read by one statement.
-pub(super) async fn newest_unread(
+/// A row, the user's counter beside it, and the place of the question that it answers.
+struct CountedRow {
+    place: i64,
+    unread: i64,
+    row: NotificationRow,
+}
+
+macro_rules! newest_unread {
+    ($readers:expr, $text:literal, $($parameter:expr),+) => {
+        sqlx::query!($text, $($parameter),+)
+            .map(|row| CountedRow {
+                place: row.place,
+                unread: row.unread,
+                row: NotificationRow {
+                    id: row.id,
+                    kind: row.kind,
+                    title: row.title,
+                    body: row.body,
+                    data: row.data,
+                    created_at: row.created_at,
+                    read_at: None,
+                    archived_at: None,
+                },
+            })
+            .fetch_all($readers)
+            .await
+    };
+}
+
+/// The newest unread ones of each user and the counter, read by one statement.
+pub(super) async fn newest_unread_many(
+    readers: &SqlitePool,
+    asked: &[NewestOf],
+) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+    let rows = match asked {
+        [] => return Ok(Vec::new()),
+        [NewestOf { user, limit }] => newest_unread_of_one(readers, *user, *limit).await,
+        asked => newest_unread_of_many(readers, asked).await,
+    };
+    let mut rows = rows.map_err(store_error)?;
+    rows.sort_by_key(|row| (row.place, Reverse((row.row.created_at, row.row.id))));
+    by_place(rows, asked.len(), |row| row.place)
+        .into_iter()
+        .zip(asked)
+        .map(|(rows, asked)| rows.map(|rows| unread_notifications(rows, asked.limit)))
+        .map(Option::transpose)
+        .collect()
+}
+
+/// The rows of one user, each with the counter, as what they say.
+fn unread_notifications(
+    rows: Vec<CountedRow>,
+    limit: u16,
+) -> Result<UnreadNotifications, StoreError> {
+    let unread = rows.first().map_or(0, |row| row.unread.unsigned_abs());
+    let items = rows
+        .into_iter()
+        .filter(|row| row.row.id.is_some())
+        .take(usize::from(limit))
+        .map(|row| row.row.try_into())
+        .collect::<Result<_, _>>()?;
+    Ok(UnreadNotifications { unread, items })
+}
+
+async fn newest_unread_of_one(
     readers: &SqlitePool,
     user: UserId,
     limit: u16,
-) -> Result<Option<UnreadNotifications>, StoreError> {
+) -> sqlx::Result<Vec<CountedRow>> {
     let user = user.get();
-    let rows = sqlx::query!(
-        r#"SELECT s.unread, n.id AS "id?: Uuid", n.kind AS "kind?", n.title AS "title?", n.body,
-            n.data AS "data?", n.created_at AS "created_at?", n.read_at, n.archived_at
+    newest_unread!(
+        readers,
+        r#"SELECT 0 AS "place!: i64", s.unread, n.id AS "id?: Uuid", n.kind AS "kind?",
+            n.title AS "title?", n.body, n.data AS "data?", n.created_at AS "created_at?"
         FROM users AS u JOIN user_stats AS s ON s.user_id = u.id LEFT JOIN (
-            SELECT id, kind, title, body, data, created_at, read_at, archived_at
+            SELECT id, kind, title, body, data, created_at
             FROM notifications
             WHERE user_id = ?1 AND read_at IS NULL AND archived_at IS NULL
             ORDER BY created_at DESC, id DESC LIMIT ?2
         ) AS n ON true
-        WHERE u.id = ?1 AND u.deleted_at IS NULL
-        ORDER BY n.created_at DESC, n.id DESC"#,
+        WHERE u.id = ?1 AND u.deleted_at IS NULL"#,
         user,
         limit
     )
-    .fetch_all(readers)
-    .await
-    .map_err(store_error)?;
-    let Some(unread) = rows.first().map(|row| row.unread.unsigned_abs()) else {
-        return Ok(None);
-    };
-    let items = rows
-        .into_iter()
-        .filter(|row| row.id.is_some())
-        .map(|row| {
-            Notification::try_from(NotificationRow {
-                id: row.id,
-                kind: row.kind,
-                title: row.title,
-                body: row.body,
-                data: row.data,
-                created_at: row.created_at,
-                read_at: row.read_at,
-                archived_at: row.archived_at,
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Some(UnreadNotifications { unread, items }))
+}
+
+/// SQLite has no lateral join: the inner query picks the ids of one user, which the join reads.
+async fn newest_unread_of_many(
+    readers: &SqlitePool,
+    asked: &[NewestOf],
+) -> sqlx::Result<Vec<CountedRow>> {
+    let (users, most) = bound(asked);
+    newest_unread!(
+        readers,
+        r#"SELECT CAST(q.key AS INTEGER) AS "place!: i64", s.unread, n.id AS "id?: Uuid", n.kind AS "kind?",
+            n.title AS "title?", n.body, n.data AS "data?", n.created_at AS "created_at?"
+        FROM json_each(?1) AS q CROSS JOIN users AS u JOIN user_stats AS s ON s.user_id = u.id
+        LEFT JOIN notifications AS n ON n.user_id = u.id AND n.id IN (
+            SELECT id FROM notifications
+            WHERE user_id = u.id AND read_at IS NULL AND archived_at IS NULL
+            ORDER BY created_at DESC, id DESC LIMIT ?2
+        )
+        WHERE u.id = unhex(q.value) AND u.deleted_at IS NULL"#,
+        users,
+        most
+    )
 }

@@ -105,6 +105,53 @@ async fn every_feed_is_one_bounded_range_of_its_index() {
     }
 }
 
+/// Each of the users is looked up, his newest rows are picked by the index of his feed, and only
+/// these are read.
+#[tokio::test]
+async fn the_newest_rows_of_many_users_are_read_by_the_indexes_of_their_feeds() {
+    let plans = plans().await;
+    for (feed, index, statement) in [
+        (
+            "activities",
+            "activities_by_time",
+            "LEFT JOIN activities AS a",
+        ),
+        (
+            "notifications",
+            "notifications_unread",
+            "LEFT JOIN notifications AS n",
+        ),
+    ] {
+        let found: Vec<_> = plans
+            .iter()
+            .filter(|plan| plan.statement.contains("json_each"))
+            .filter(|plan| plan.statement.contains(statement))
+            .collect();
+        assert_eq!(found.len(), 2, "one a file: {statement}");
+        for Plan { statement, steps } in found {
+            assert!(steps[0].starts_with("SCAN q VIRTUAL TABLE"), "{steps:#?}");
+            let user = "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)";
+            assert!(
+                steps.iter().any(|step| step == user),
+                "{statement}\n{steps:#?}"
+            );
+            let picked = [" COVERING", ""].iter().any(|covering| {
+                steps.contains(&format!(
+                    "SEARCH {feed} USING{covering} INDEX {index} (user_id=?)"
+                ))
+            });
+            assert!(picked, "{statement}\n{steps:#?}");
+            let alias = &feed[..1];
+            let read = format!("SEARCH {alias} USING PRIMARY KEY (user_id=? AND id=?) LEFT-JOIN");
+            assert!(steps.contains(&read), "{statement}\n{steps:#?}");
+            assert!(
+                !steps.iter().any(|step| step.contains("TEMP B-TREE")),
+                "{steps:#?}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_search_is_bounded_ranges_of_covering_indexes() {
     let plans = plans().await;
@@ -163,7 +210,14 @@ async fn no_statement_reads_a_whole_table() {
             // The first row says whether there is one.
             let looks = plan.statement.contains("NOT EXISTS (SELECT 1 FROM users)")
                 || plan.statement.contains("LIMIT 1");
-            let small = ["json_each", "CONSTANT ROW", "SCAN a", "SCAN n", "(subquery"];
+            let small = [
+                "json_each",
+                "VIRTUAL TABLE",
+                "CONSTANT ROW",
+                "SCAN a",
+                "SCAN n",
+                "(subquery",
+            ];
             // It holds the rows that lack something, and nearly always none.
             let lacking = step.contains("users_without_keys");
             let scans = step.starts_with("SCAN") && !small.iter().any(|small| step.contains(small));

@@ -8,7 +8,8 @@ use roster_domain::ports::{
 };
 
 use super::lanes::{Batch, Lanes};
-use crate::{Runtime, shared_error};
+use super::merged::Merged;
+use crate::Runtime;
 
 /// A cache whose look-ups, grants and fills go out in batches; everything else goes straight
 /// through.
@@ -39,64 +40,25 @@ impl BatchedCache {
     }
 }
 
-/// What several callers ask about one namespace.
-struct Merged<Q> {
-    namespace: CacheNamespace,
-    questions: Vec<Q>,
-    /// How many are each caller's, in their order.
-    shares: Vec<usize>,
+/// What several callers ask about one namespace; `None` of no calls.
+fn merged<Q>(calls: Vec<(CacheNamespace, Vec<Q>)>) -> Option<(CacheNamespace, Merged<Q>)> {
+    let (namespace, _) = calls.first()?;
+    let namespace = *namespace;
+    let questions = calls.into_iter().map(|(_, questions)| questions);
+    Some((namespace, Merged::of(questions.collect())))
 }
 
-impl<Q> Merged<Q> {
-    /// `None` of no calls.
-    fn of(calls: Vec<(CacheNamespace, Vec<Q>)>) -> Option<Self> {
-        let (namespace, _) = calls.first()?;
-        let namespace = *namespace;
-        let shares = calls.iter().map(|(_, questions)| questions.len()).collect();
-        let questions = calls.into_iter().flat_map(|(_, questions)| questions);
-        Some(Self {
-            namespace,
-            questions: questions.collect(),
-            shares,
-        })
-    }
-
-    /// Deals what came back, in the order asked, to the callers.
-    fn deal<T, R>(
-        &self,
-        answered: Result<Vec<T>, CacheError>,
-        mut each: impl FnMut(Vec<T>) -> R,
-    ) -> Vec<Result<R, CacheError>> {
-        match answered {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                let shares = self.shares.iter();
-                shares
-                    .map(|share| Ok(each(answers.by_ref().take(*share).collect())))
-                    .collect()
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                let shares = self.shares.iter();
-                shares
-                    .map(|_| Err(shared_error::cache_error(&error)))
-                    .collect()
-            }
-        }
-    }
-
-    /// The same, each with the stamp of all.
-    fn deal_stamped<T>(
-        &self,
-        answered: Result<Stamped<Vec<T>>, CacheError>,
-    ) -> Vec<Result<Stamped<Vec<T>>, CacheError>> {
-        let mut connection = ConnectionEpoch::UNTRACKED;
-        let answered = answered.map(|stamped| {
-            connection = stamped.connection;
-            stamped.reply
-        });
-        self.deal(answered, |reply| Stamped { connection, reply })
-    }
+/// Deals answers to the callers, each with the stamp of all.
+fn deal_stamped<Q, T>(
+    merged: &Merged<Q>,
+    answered: Result<Stamped<Vec<T>>, CacheError>,
+) -> Vec<Result<Stamped<Vec<T>>, CacheError>> {
+    let mut connection = ConnectionEpoch::UNTRACKED;
+    let answered = answered.map(|stamped| {
+        connection = stamped.connection;
+        stamped.reply
+    });
+    merged.deal(answered, |reply| Stamped { connection, reply })
 }
 
 macro_rules! of_one_namespace {
@@ -124,11 +86,11 @@ impl Batch for LookUps {
     of_one_namespace!(UserId);
 
     async fn ask(&self, calls: Vec<Self::Call>) -> Vec<Result<Self::Answer, CacheError>> {
-        let Some(merged) = Merged::of(calls) else {
+        let Some((namespace, merged)) = merged(calls) else {
             return Vec::new();
         };
-        let answered = self.0.get_many(merged.namespace, &merged.questions).await;
-        merged.deal_stamped(answered)
+        let answered = self.0.get_many(namespace, &merged.questions).await;
+        deal_stamped(&merged, answered)
     }
 }
 
@@ -138,11 +100,11 @@ impl Batch for Acquires {
     of_one_namespace!(AcquireRequest);
 
     async fn ask(&self, calls: Vec<Self::Call>) -> Vec<Result<Self::Answer, CacheError>> {
-        let Some(merged) = Merged::of(calls) else {
+        let Some((namespace, merged)) = merged(calls) else {
             return Vec::new();
         };
-        let (namespace, requests) = (merged.namespace, &merged.questions);
-        merged.deal_stamped(self.0.acquire_many(namespace, requests).await)
+        let answered = self.0.acquire_many(namespace, &merged.questions).await;
+        deal_stamped(&merged, answered)
     }
 }
 
@@ -152,10 +114,10 @@ impl Batch for Fills {
     of_one_namespace!(FillRequest);
 
     async fn ask(&self, calls: Vec<Self::Call>) -> Vec<Result<Self::Answer, CacheError>> {
-        let Some(merged) = Merged::of(calls) else {
+        let Some((namespace, merged)) = merged(calls) else {
             return Vec::new();
         };
-        let filled = self.0.fill_many(merged.namespace, &merged.questions).await;
+        let filled = self.0.fill_many(namespace, &merged.questions).await;
         merged.deal(filled, |outcomes| outcomes)
     }
 }

@@ -82,6 +82,11 @@ impl<B: Batch> Lanes<B> {
         })
     }
 
+    /// What is asked.
+    pub(super) fn batch(&self) -> &B {
+        &self.batch
+    }
+
     /// Answers a call: by `alone`, which asks for it and no other, when a lane is free, else
     /// with the next batch, for which `call` makes it a thing that can wait.
     pub(super) async fn call(
@@ -120,7 +125,14 @@ impl<B: Batch> Lanes<B> {
             .into_iter()
             .map(|waiting| (waiting.call, waiting.answer))
             .unzip();
-        let answers = self.batch.ask(calls).await;
+        // Nobody waits longer, and no lane is held by what is never answered.
+        let asking = self.batch.ask(calls);
+        let Some(answers) = self.runtime.within(Self::PATIENCE, asking).await else {
+            for caller in callers {
+                let _ = caller.send(Err(B::unavailable(Overdue.into())));
+            }
+            return;
+        };
         for (caller, answer) in callers.into_iter().zip(answers) {
             // The caller may have gone away.
             let _ = caller.send(answer);

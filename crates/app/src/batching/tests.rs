@@ -7,18 +7,17 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryNotifications, MemoryStats, MemoryStore, MemoryUserCache,
-    MemoryUserSearch, MemoryUserTransfer, MemoryUserWrites, MemoryUsers, SequentialIds,
-    TokioSpawner,
+    MemoryUsers, SequentialIds, TokioSpawner,
 };
 use roster_domain::ports::{
-    ActivityRepository, CacheLookup, CacheNamespace, NotificationRepository, StatsRepository,
-    UserCache, UserRepository, UserSearch, UserTransfer, UserWrites,
+    ActivityRepository, CacheLookup, CacheNamespace, NewestOf, NotificationRepository,
+    StatsRepository, StoreError, UserCache, UserRepository,
 };
 use roster_domain::{NewUser, UserId, UserVersion};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
-use roster_port_contracts::{CacheFixture, StoreFixture};
+use roster_port_contracts::{CacheFixture, samples};
 
-use super::{BatchedCache, BatchedUsers};
+use super::{Batched, BatchedCache, NewestActivities, NewestUnread, Read, Stats, Users};
 use crate::Runtime;
 use crate::caching::test_users::{id, user};
 
@@ -28,47 +27,6 @@ fn runtime() -> Runtime {
         ids: Arc::new(SequentialIds::default()),
         tasks: Arc::new(TokioSpawner),
     }
-}
-
-struct Store(MemoryStore);
-
-impl StoreFixture for Store {
-    fn users(&self) -> Arc<dyn UserRepository> {
-        let users = Arc::new(MemoryUsers::new(self.0.clone()));
-        Arc::new(BatchedUsers::new(users, 1, runtime()))
-    }
-
-    fn transfer(&self) -> Arc<dyn UserTransfer> {
-        Arc::new(MemoryUserTransfer::new(self.0.clone()))
-    }
-
-    fn writes(&self) -> Arc<dyn UserWrites> {
-        Arc::new(MemoryUserWrites::new(self.0.clone()))
-    }
-
-    fn search(&self) -> Arc<dyn UserSearch> {
-        Arc::new(MemoryUserSearch::new(self.0.clone()))
-    }
-
-    fn notifications(&self) -> Arc<dyn NotificationRepository> {
-        Arc::new(MemoryNotifications::new(self.0.clone()))
-    }
-
-    fn activities(&self) -> Arc<dyn ActivityRepository> {
-        Arc::new(MemoryActivities::new(self.0.clone()))
-    }
-
-    fn stats(&self) -> Arc<dyn StatsRepository> {
-        Arc::new(MemoryStats::new(self.0.clone()))
-    }
-}
-
-#[expect(
-    clippy::unused_async,
-    reason = "a fixture is made by an async function"
-)]
-async fn store() -> Option<Store> {
-    Some(Store(MemoryStore::new()))
 }
 
 struct Cache {
@@ -112,8 +70,21 @@ async fn cache() -> Option<Cache> {
     })
 }
 
-roster_port_contracts::user_repository!(store);
 roster_port_contracts::user_cache!(cache);
+
+fn new(n: u128) -> NewUser {
+    let user = Arc::unwrap_or_clone(user(n, 1));
+    NewUser {
+        id: user.id,
+        email: user.email,
+        name: user.name,
+        locale: None,
+        avatar_url: None,
+        metadata: user.metadata,
+        is_active: true,
+        created_at: user.created_at,
+    }
+}
 
 /// Lets every task go on until it waits.
 async fn settle() {
@@ -124,55 +95,119 @@ async fn settle() {
 
 #[tokio::test]
 async fn everybody_gets_the_users_that_they_asked_for() {
+    let users = MemoryUsers::new(MemoryStore::new());
+    for n in 1..=4 {
+        users.insert(&new(n)).await.unwrap();
+    }
+    let faults = Arc::new(Faults::none());
+    faults.arm(Fault::Hang);
+    let inner = Faulty::<dyn UserRepository>::new(Arc::new(users), Arc::clone(&faults));
+    let batched = Arc::new(Batched::new(Users(Arc::new(inner)), 1, runtime()));
+    let asked: [&[u128]; 5] = [&[1], &[2, 2, 9], &[], &[4, 3], &[3]];
+    let callers: Vec<_> = asked
+        .iter()
+        .map(|numbers| {
+            let ids: Vec<UserId> = numbers.iter().map(|n| id(*n)).collect();
+            let batched = Arc::clone(&batched);
+            tokio::spawn(async move { batched.ask_many(&ids).await.unwrap() })
+        })
+        .collect();
+    settle().await;
+    faults.mend();
+    for (answer, numbers) in join_all(callers).await.into_iter().zip(asked) {
+        let found = answer.unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|user| user.as_ref().map(|user| user.id))
+            .collect();
+        let there = numbers.iter().map(|n| (*n <= 4).then_some(id(*n)));
+        assert_eq!(found, there.collect::<Vec<_>>());
+    }
+    assert_eq!(faults.calls(), 2, "the first alone, the others together");
+}
+
+/// Each section: the first question alone, those meanwhile as one, whatever their limits.
+#[tokio::test]
+async fn everybody_gets_the_section_that_they_asked_for() {
     let store = MemoryStore::new();
     let users = MemoryUsers::new(store.clone());
-    for n in 1..=4 {
-        let user = user(n, 1);
-        let (id, email, name) = (user.id, user.email.clone(), user.name.clone());
-        let new = NewUser {
-            id,
-            email,
-            name,
-            locale: None,
-            avatar_url: None,
-            metadata: user.metadata.clone(),
-            is_active: true,
-            created_at: user.created_at,
-        };
-        users.insert(&new).await.unwrap();
+    let activities = MemoryActivities::new(store.clone());
+    for n in 1..=4_u8 {
+        let user = users.insert(&new(n.into())).await.unwrap().id;
+        let new: Vec<_> = (0..u64::from(n)).map(samples::activity).collect();
+        activities.append(user, &new).await.unwrap().unwrap();
     }
-    for asked in [
-        // Each once, so that rows move; and some twice, so that they are copied.
-        vec![vec![1], vec![2, 9], vec![4, 3]],
-        vec![vec![1], vec![2, 2, 3], vec![], vec![3, 8], vec![3]],
-    ] {
-        let faults = Arc::new(Faults::none());
-        faults.arm(Fault::Hang);
-        let inner = Faulty::<dyn UserRepository>::new(Arc::new(users.clone()), Arc::clone(&faults));
-        let batched = Arc::new(BatchedUsers::new(Arc::new(inner), 1, runtime()));
-        let callers: Vec<_> = asked
-            .iter()
-            .map(|numbers| {
-                let ids: Vec<UserId> = numbers.iter().map(|n| id(*n)).collect();
-                let batched = Arc::clone(&batched);
-                tokio::spawn(async move { batched.find_many(&ids).await.unwrap() })
+    let faults = Arc::new(Faults::none());
+    let stats = Faulty::<dyn StatsRepository>::new(
+        Arc::new(MemoryStats::new(store.clone())),
+        Arc::clone(&faults),
+    );
+    let newest = Faulty::<dyn ActivityRepository>::new(Arc::new(activities), Arc::clone(&faults));
+    let unread = Faulty::<dyn NotificationRepository>::new(
+        Arc::new(MemoryNotifications::new(store)),
+        Arc::clone(&faults),
+    );
+    let stats = Arc::new(Batched::new(Stats(Arc::new(stats)), 1, runtime()));
+    let newest = Arc::new(Batched::new(
+        NewestActivities(Arc::new(newest)),
+        1,
+        runtime(),
+    ));
+    let unread = Arc::new(Batched::new(NewestUnread(Arc::new(unread)), 1, runtime()));
+    faults.arm(Fault::Hang);
+    let callers: Vec<_> = [(4_u8, 2_u16), (3, 9), (9, 9), (2, 1), (3, 1)]
+        .into_iter()
+        .map(|(n, limit)| {
+            let (stats, newest, unread) =
+                (Arc::clone(&stats), Arc::clone(&newest), Arc::clone(&unread));
+            tokio::spawn(async move {
+                let user = id(n.into());
+                let asked = NewestOf { user, limit };
+                let (stats, newest, unread) =
+                    futures::join!(stats.ask(user), newest.ask(asked), unread.ask(asked));
+                let (stats, unread) = (stats.unwrap(), unread.unwrap());
+                assert_eq!(unread.is_some(), n <= 4);
+                assert_eq!(
+                    stats.map(|stats| stats.activities),
+                    (n <= 4).then_some(n.into())
+                );
+                newest.unwrap().map(|newest| newest.len())
             })
-            .collect();
-        settle().await;
-        faults.mend();
-        for (answer, numbers) in join_all(callers).await.into_iter().zip(&asked) {
-            let mut found: Vec<UserId> = answer.unwrap().iter().map(|user| user.id).collect();
-            let mut there: Vec<UserId> = numbers
-                .iter()
-                .filter(|n| **n <= 4)
-                .map(|n| id(*n))
-                .collect();
-            found.sort_unstable();
-            there.sort_unstable();
-            there.dedup();
-            assert_eq!(found, there);
-        }
-        assert_eq!(faults.calls(), 2, "the first alone, the others together");
+        })
+        .collect();
+    settle().await;
+    faults.mend();
+    let shown: Vec<_> = join_all(callers)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(shown, [Some(2), Some(3), None, Some(1), Some(1)]);
+    assert_eq!(faults.calls(), 3 * 2);
+}
+
+/// Answers one question too few.
+struct Forgetful;
+
+#[async_trait]
+impl Read for Forgetful {
+    type Question = u64;
+    type Answer = u64;
+
+    async fn read(&self, questions: &[u64]) -> Result<Vec<u64>, StoreError> {
+        Ok(questions.iter().skip(1).copied().collect())
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_an_answer_to_each_is_nobodys() {
+    let batched = Batched::new(Forgetful, 1, runtime());
+    for asked in [&[1][..], &[1, 2]] {
+        let refused = batched.ask_many(asked).await;
+        assert!(
+            matches!(refused, Err(StoreError::Corrupt(_))),
+            "{refused:?}"
+        );
     }
 }
 
@@ -223,11 +258,11 @@ async fn an_error_is_everybodys() {
     faults.arm(Fault::Hang);
     let users = Arc::new(MemoryUsers::new(MemoryStore::new()));
     let inner = Faulty::<dyn UserRepository>::new(users, Arc::clone(&faults));
-    let batched = Arc::new(BatchedUsers::new(Arc::new(inner), 1, runtime()));
+    let batched = Arc::new(Batched::new(Users(Arc::new(inner)), 1, runtime()));
     let callers: Vec<_> = (1..=3)
         .map(|n| {
             let batched = Arc::clone(&batched);
-            tokio::spawn(async move { batched.find_many(&[id(n)]).await })
+            tokio::spawn(async move { batched.ask(id(n)).await })
         })
         .collect();
     settle().await;

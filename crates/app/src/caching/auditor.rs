@@ -3,11 +3,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use roster_domain::ports::{CacheLookup, StoreError, UserCache, UserRepository};
+use roster_domain::ports::{CacheLookup, StoreError, UserCache};
 use roster_domain::{UserId, UserVersion};
 
 use super::namespace::Namespace;
 use super::near_cache::{Kept, NearCache};
+use crate::batching::{Batched, Users};
 use crate::{CacheEvent, CacheObserver, Runtime};
 
 /// Looks whether the tiers come to agree, by a sample of the keys that change.
@@ -16,7 +17,7 @@ use crate::{CacheEvent, CacheObserver, Runtime};
 /// later whether this process or the shared cache still holds an older one, or one that the
 /// row never reached.
 pub(super) struct Auditor {
-    users: Arc<dyn UserRepository>,
+    users: Arc<Batched<Users>>,
     cache: Arc<dyn UserCache>,
     namespace: Arc<Namespace>,
     near: Arc<NearCache>,
@@ -60,7 +61,7 @@ impl Auditor {
     /// One that notes nothing finds nothing to look at, and makes no query.
     pub(super) fn new(
         notes: bool,
-        users: Arc<dyn UserRepository>,
+        users: Arc<Batched<Users>>,
         cache: Arc<dyn UserCache>,
         namespace: Arc<Namespace>,
         near: Arc<NearCache>,
@@ -183,9 +184,10 @@ impl Auditor {
     }
 
     async fn versions(&self, ids: &[UserId]) -> Result<HashMap<UserId, UserVersion>, StoreError> {
-        let users = self.users.find_many(ids).await?;
+        let users = self.users.ask_many(ids).await?;
         Ok(users
             .into_iter()
+            .flatten()
             .map(|user| (user.id, user.version))
             .collect())
     }
@@ -290,7 +292,7 @@ mod tests {
         let found = Arc::new(Heard::default());
         let auditor = Auditor::new(
             notes,
-            Arc::new(users),
+            Arc::new(Batched::new(Users(Arc::new(users)), 1, runtime.clone())),
             Arc::new(cache),
             Arc::new(Namespace::new(
                 Arc::new(change_log),

@@ -19,7 +19,7 @@ use super::tally::Tally;
 use super::tracking::Tracking;
 use super::turnstiles::Turnstiles;
 use super::watermark::Proofs;
-use crate::batching::{BatchedCache, BatchedUsers};
+use crate::batching::{Batched, BatchedCache, Users};
 use crate::{CacheObserver, Runtime};
 
 /// Users behind their caches: the way of a read, the way of a write's invalidation, and what
@@ -27,7 +27,7 @@ use crate::{CacheObserver, Runtime};
 pub(crate) struct CachedUsers {
     pub(crate) reader: Arc<Reader>,
     pub(crate) invalidator: Arc<Invalidator>,
-    pub(super) users: Arc<dyn UserRepository>,
+    pub(super) users: Arc<Batched<Users>>,
     pub(super) near: Arc<NearCache>,
     pub(super) pending: Arc<PendingFloors>,
     pub(super) tally: Arc<Tally>,
@@ -60,7 +60,7 @@ impl CachedUsers {
             Caches::Shared(_) => NearCache::tracked(policy.l1_octets, clock),
         });
         let tally = Arc::new(Tally::new(observer));
-        let users = BatchedUsers::new(users, policy.store_lanes, runtime.clone());
+        let users = Batched::new(Users(users), policy.store_lanes, runtime.clone());
         let parts = Parts {
             pending: Arc::default(),
             bell: Arc::default(),
@@ -92,7 +92,7 @@ impl CachedUsers {
 
 /// What several of the parts hold.
 struct Parts {
-    users: Arc<dyn UserRepository>,
+    users: Arc<Batched<Users>>,
     near: Arc<NearCache>,
     pending: Arc<PendingFloors>,
     bell: Arc<Notify>,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roster_domain::ports::{BoxError, CacheError, CacheLookup, ConnectionEpoch, StoreError};
-use roster_domain::{Timestamp, User, UserId, UserVersion};
+use roster_domain::{Timestamp, UserId, UserVersion};
 
 use super::cached_users::CachedUsers;
 use super::near_cache::Kept;
@@ -148,8 +148,8 @@ impl CachedUsers {
                 }
             }),
         };
-        let row = self.users.find_many(&[id]).await;
-        let row = row.map(|mut users| users.pop().map(|user: User| user.version));
+        let row = self.users.ask(id).await;
+        let row = row.map(|user| user.map(|user| user.version));
         CachedKey { l1, l2, row }
     }
 

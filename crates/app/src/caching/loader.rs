@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use roster_domain::ports::{StoreError, UserRepository};
+use roster_domain::ports::StoreError;
 use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Semaphore;
 
@@ -13,11 +13,12 @@ use super::lease_flow::LeaseFlow;
 use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
 use super::turnstiles::Turnstiles;
+use crate::batching::{Batched, Users};
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
 /// Runs the loads of this process, each in a task of its own: a caller that goes away cancels nothing.
 pub(super) struct Loader {
-    pub(super) users: Arc<dyn UserRepository>,
+    pub(super) users: Arc<Batched<Users>>,
     pub(super) near: Arc<NearCache>,
     pub(super) leases: Option<LeaseFlow>,
     pub(super) policy: CachePolicy,
@@ -181,7 +182,7 @@ impl Loader {
         self.find(&ids).await
     }
 
-    /// Reads rows in one call of the repository, when nobody else here reads one of them.
+    /// Reads rows in one batch, when nobody else here reads one of them.
     pub(super) async fn read(&self, ids: &[UserId]) -> Result<Rows, StoreError> {
         let _turn = self.turnstiles.pass(ids).await;
         self.find(ids).await
@@ -190,14 +191,14 @@ impl Loader {
     async fn find(&self, ids: &[UserId]) -> Result<Rows, StoreError> {
         let read_at = self.runtime.clock.monotonic();
         // A panic in an adapter must not leave a lease behind.
-        let found = AssertUnwindSafe(self.users.find_many(ids))
+        let found = AssertUnwindSafe(self.users.ask_many(ids))
             .catch_unwind()
             .await;
         let users = found.unwrap_or_else(|_| Err(StoreError::Unavailable(Box::new(Panicked))))?;
-        let users = users
-            .into_iter()
-            .map(|user| (user.id, Arc::new(user)))
-            .collect();
-        Ok(Rows { users, read_at })
+        let users = users.into_iter().flatten();
+        Ok(Rows {
+            users: users.map(|user| (user.id, user)).collect(),
+            read_at,
+        })
     }
 }

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roster_domain::ports::StoreError;
 use roster_domain::{UserId, UserVersion};
 
 use super::flights::{Flights, Loaded, Seat};
@@ -9,9 +10,10 @@ use super::loader::Loader;
 use super::near_cache::{Kept, NearCache};
 use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
+use crate::shared_error::Share as _;
 use crate::{
     Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
-    TierStatus, UserError, shared_error,
+    TierStatus, UserError,
 };
 
 /// The way of a read.
@@ -156,7 +158,7 @@ impl Reader {
                     open.push((id, strong));
                     continue;
                 };
-                let loaded = result.map_err(|error| shared_error::store_error(&error))?;
+                let loaded = result.map_err(|error| StoreError::share(&error))?;
                 match self.judge(&loaded, freshness, strong, before_read, collapsed)? {
                     Verdict::Take(answer) => {
                         answers.insert(id, answer);

@@ -10,8 +10,8 @@ use roster_app::{
 };
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::{
-    ActivityRepository, Clock, CreatedNotification, NotificationRepository, StatsRepository,
-    StoreError,
+    ActivityRepository, Clock, CreatedNotification, NewestOf, NotificationRepository,
+    StatsRepository, StoreError,
 };
 use roster_domain::{
     Activity, ActivityFilter, MarkRead, Marked, NewActivity, NewNotification, Notification,
@@ -66,29 +66,28 @@ struct Section(Fault);
 
 #[async_trait]
 impl StatsRepository for Section {
-    async fn find(&self, _: UserId) -> Result<Option<UserStats>, StoreError> {
-        self.0.strike().await.map(|()| {
-            Some(UserStats {
-                activities: 3,
-                ..UserStats::default()
-            })
-        })
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        self.0.strike().await?;
+        let stats = UserStats {
+            activities: 3,
+            ..UserStats::default()
+        };
+        Ok(vec![Some(stats); users.len()])
     }
 }
 
 #[async_trait]
 impl NotificationRepository for Section {
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        _: UserId,
-        _: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
-        self.0.strike().await.map(|()| {
-            Some(UnreadNotifications {
-                unread: 2,
-                items: Vec::new(),
-            })
-        })
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+        self.0.strike().await?;
+        let unread = UnreadNotifications {
+            unread: 2,
+            items: Vec::new(),
+        };
+        Ok(vec![Some(unread); asked.len()])
     }
 
     async fn list(
@@ -134,8 +133,12 @@ impl NotificationRepository for Section {
 
 #[async_trait]
 impl ActivityRepository for Section {
-    async fn newest(&self, _: UserId, _: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        self.0.strike().await.map(|()| Some(Vec::new()))
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        self.0.strike().await?;
+        Ok(vec![Some(Vec::new()); asked.len()])
     }
 
     async fn list(
@@ -162,6 +165,7 @@ async fn dashboard(stats: Fault, notifications: Fault, activity: Fault) -> Dashb
         Arc::new(Section(activity)),
         DashboardPolicy {
             section_deadline: Duration::from_millis(Fault::DEADLINE_MS),
+            section_lanes: 1,
         },
         runtime(),
     )

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{NewestOf, StoreError};
 use crate::pagination::{PageRequest, Slice};
 use crate::{
     MarkRead, Marked, NewNotification, Notification, NotificationId, NotificationPatch,
@@ -9,7 +9,7 @@ use crate::{
 
 /// Notifications of one user, and how many of them are unread.
 ///
-/// For every method `Ok(None)` says that there is no such user (or that it is deleted). Every
+/// For every method `None` says that there is no such user (or that it is deleted). Every
 /// write keeps the user's counters in the same transaction: `unread` is exact at any moment.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
@@ -25,12 +25,13 @@ pub trait NotificationRepository: Send + Sync {
     /// How many are unread.
     async fn unread(&self, user: UserId) -> Result<Option<u64>, StoreError>;
 
-    /// The newest `limit` unread ones and the count, as of one moment.
-    async fn newest_unread(
+    /// The newest unread ones of each of these users, newest first and up to its own limit, and
+    /// the count, each as of one moment, in the order asked. At most 256, repeated ones
+    /// allowed; none is answered without a query.
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError>;
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError>;
 
     /// Stores one. When the user has one with this id already, that one is answered unchanged.
     async fn create(
@@ -56,6 +57,18 @@ pub trait NotificationRepository: Send + Sync {
         which: &MarkRead,
         at: Timestamp,
     ) -> Result<Option<Marked>, StoreError>;
+}
+
+impl dyn NotificationRepository {
+    /// [`NotificationRepository::newest_unread_many`] of one.
+    pub async fn newest_unread(
+        &self,
+        user: UserId,
+        limit: u16,
+    ) -> Result<Option<UnreadNotifications>, StoreError> {
+        let newest = self.newest_unread_many(&[NewestOf { user, limit }]).await?;
+        Ok(newest.into_iter().next().flatten())
+    }
 }
 
 /// A notification that is there now.

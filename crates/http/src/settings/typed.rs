@@ -225,6 +225,7 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
         },
         dashboard: DashboardPolicy {
             section_deadline: resolver.duration(&of::HTTP_DASHBOARD_DEADLINE),
+            ..DashboardPolicy::default()
         },
         log: LogSettings {
             filter: resolver.text(&of::LOG_FILTER),

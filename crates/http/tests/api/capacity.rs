@@ -21,11 +21,11 @@ struct HeldStats {
 
 #[async_trait]
 impl StatsRepository for HeldStats {
-    async fn find(&self, _: UserId) -> Result<Option<UserStats>, StoreError> {
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
         self.held.fetch_add(1, Ordering::SeqCst);
         let pass = self.gate.acquire().await;
         drop(pass);
-        Ok(None)
+        Ok(vec![None; users.len()])
     }
 }
 

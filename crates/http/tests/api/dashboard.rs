@@ -121,7 +121,7 @@ async fn sections_are_left_out_and_cut_short_as_asked() {
 #[tokio::test]
 async fn a_section_that_fails_leaves_the_others() {
     let mut stats = MockStatsRepository::new();
-    stats.expect_find().returning(|_| unavailable());
+    stats.expect_find_many().returning(|_| unavailable());
     let (api, path) = furnished(Parts {
         stats: Arc::new(stats),
         ..Parts::new()
@@ -153,11 +153,11 @@ async fn a_dashboard_of_which_nothing_is_left_is_no_answer() {
         MockNotificationRepository::new(),
         MockActivityRepository::new(),
     );
-    stats.expect_find().returning(|_| unavailable());
+    stats.expect_find_many().returning(|_| unavailable());
     notifications
-        .expect_newest_unread()
-        .returning(|_, _| unavailable());
-    activities.expect_newest().returning(|_, _| unavailable());
+        .expect_newest_unread_many()
+        .returning(|_| unavailable());
+    activities.expect_newest_many().returning(|_| unavailable());
     let parts = Parts {
         stats: Arc::new(stats),
         notifications: Arc::new(notifications),
@@ -175,7 +175,7 @@ struct Hung;
 
 #[async_trait]
 impl StatsRepository for Hung {
-    async fn find(&self, _: UserId) -> Result<Option<UserStats>, StoreError> {
+    async fn find_many(&self, _: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
         std::future::pending().await
     }
 }

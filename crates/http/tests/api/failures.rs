@@ -17,7 +17,9 @@ fn stats_that(
     answer: impl Fn() -> Result<Option<UserStats>, StoreError> + Send + Sync + 'static,
 ) -> Api {
     let mut stats = MockStatsRepository::new();
-    stats.expect_find().returning(move |_| answer());
+    stats
+        .expect_find_many()
+        .returning(move |_| answer().map(|stats| vec![stats]));
     Parts {
         stats: Arc::new(stats),
         ..Parts::new()
@@ -127,7 +129,7 @@ struct Hung;
 
 #[async_trait]
 impl StatsRepository for Hung {
-    async fn find(&self, _: UserId) -> Result<Option<UserStats>, StoreError> {
+    async fn find_many(&self, _: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
         std::future::pending().await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use roster_adapters_memory::{MemoryNotifications, MemoryStats, MemoryStore, MemoryUserTransfer};
 use roster_domain::ports::{
-    NotificationRepository as _, SeedUser, StatsRepository as _, UserTransfer as _,
+    NotificationRepository as _, SeedUser, StatsRepository, UserTransfer as _,
 };
 use roster_http::seeding::{SeedError, SeedPlan, Seeded, batches, fill, plan_for};
 
@@ -211,11 +211,8 @@ async fn a_store_is_filled_once_and_added_to_when_that_is_asked_for() {
     fill(&transfer, plan, |_| {}).await.unwrap();
 
     let user = transfer.export(None, 1).await.unwrap().remove(0).id;
-    let stats = MemoryStats::new(store.clone())
-        .find(user)
-        .await
-        .unwrap()
-        .unwrap();
+    let stats: &dyn StatsRepository = &MemoryStats::new(store.clone());
+    let stats = stats.find(user).await.unwrap().unwrap();
     let unread = MemoryNotifications::new(store).unread(user).await.unwrap();
     assert_eq!(Some(stats.unread_notifications), unread);
 }

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
     ActivityRepository, BoxError, CacheNamespace, ChangeLog, CreatedNotification, ImportRow,
-    Incarnation, Invalidation, NotificationRepository, OnConflict, Once, PendingChanges, Performed,
-    Readiness, RowResult, SeedBatch, StatsRepository, StoreError, UserRepository, UserSearch,
-    UserTransfer, UserWrites, Write, WriteError, WriteRefusal, Written,
+    Incarnation, Invalidation, NewestOf, NotificationRepository, OnConflict, Once, PendingChanges,
+    Performed, Readiness, RowResult, SeedBatch, StatsRepository, StoreError, UserRepository,
+    UserSearch, UserTransfer, UserWrites, Write, WriteError, WriteRefusal, Written,
 };
 use roster_domain::{
     Activity, ActivityFilter, Email, MarkRead, Marked, NewActivity, NewNotification, NewUser,
@@ -199,12 +199,11 @@ impl NotificationRepository for Faulty<dyn NotificationRepository> {
         self.faults.around(call).await
     }
 
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
-        let call = self.inner.newest_unread(user, limit);
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+        let call = self.inner.newest_unread_many(asked);
         self.faults.around(call).await
     }
 
@@ -252,8 +251,11 @@ impl ActivityRepository for Faulty<dyn ActivityRepository> {
         self.faults.around(call).await
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        let call = self.inner.newest(user, limit);
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        let call = self.inner.newest_many(asked);
         self.faults.around(call).await
     }
 
@@ -270,8 +272,8 @@ impl ActivityRepository for Faulty<dyn ActivityRepository> {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl StatsRepository for Faulty<dyn StatsRepository> {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
-        let call = self.inner.find(user);
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        let call = self.inner.find_many(users);
         self.faults.around(call).await
     }
 }

@@ -1,13 +1,14 @@
 //! Feeds and counters, broken in one rule.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_domain::pagination::{PageRequest, Slice};
 use roster_domain::ports::{
-    ActivityRepository, CreatedNotification, NotificationRepository, StatsRepository, StoreError,
+    ActivityRepository, CreatedNotification, NewestOf, NotificationRepository, StatsRepository,
+    StoreError,
 };
 use roster_domain::{
     Activity, ActivityFilter, MarkRead, Marked, NewActivity, NewNotification, Notification,
@@ -28,6 +29,65 @@ pub(crate) enum FeedRule {
     ReadsAgain,
     UntilIncludes,
     LastAppended,
+    AnswersByUser,
+    LeavesNobodyOut,
+    AnswersEachOnce,
+    OneLimitForAll,
+}
+
+impl FeedRule {
+    /// What is asked instead.
+    fn asks<Q: Ask>(self, mut asked: Vec<Q>) -> Vec<Q> {
+        match self {
+            Self::AnswersByUser => asked.sort_by_key(Q::user),
+            Self::AnswersEachOnce => {
+                let mut seen = HashSet::new();
+                asked.retain(|asked| seen.insert(asked.user()));
+            }
+            Self::OneLimitForAll => {
+                if let Some(first) = asked.first().copied() {
+                    for asked in &mut asked {
+                        asked.limit_as(first);
+                    }
+                }
+            }
+            _ => {}
+        }
+        asked
+    }
+
+    /// What is answered instead.
+    fn answers<T>(self, found: Vec<Option<T>>) -> Vec<Option<T>> {
+        let leaves_out = self == Self::LeavesNobodyOut;
+        let kept = found
+            .into_iter()
+            .filter(|found| !leaves_out || found.is_some());
+        kept.collect()
+    }
+}
+
+/// A question of one user.
+trait Ask: Copy {
+    fn user(&self) -> UserId;
+    fn limit_as(&mut self, other: Self);
+}
+
+impl Ask for UserId {
+    fn user(&self) -> UserId {
+        *self
+    }
+
+    fn limit_as(&mut self, _: Self) {}
+}
+
+impl Ask for NewestOf {
+    fn user(&self) -> UserId {
+        self.user
+    }
+
+    fn limit_as(&mut self, other: Self) {
+        self.limit = other.limit;
+    }
 }
 
 pub(crate) fn broken(rule: FeedRule) -> Store {
@@ -75,12 +135,13 @@ impl NotificationRepository for Notifications {
         self.inner.unread(user).await
     }
 
-    async fn newest_unread(
+    async fn newest_unread_many(
         &self,
-        user: UserId,
-        limit: u16,
-    ) -> Result<Option<UnreadNotifications>, StoreError> {
-        self.inner.newest_unread(user, limit).await
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<UnreadNotifications>>, StoreError> {
+        let asked = self.rule.asks(asked.to_vec());
+        let found = self.inner.newest_unread_many(&asked).await?;
+        Ok(self.rule.answers(found))
     }
 
     async fn create(
@@ -155,8 +216,13 @@ impl ActivityRepository for Activities {
         self.inner.list(user, &filter, page).await
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        self.inner.newest(user, limit).await
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        let asked = self.rule.asks(asked.to_vec());
+        let found = self.inner.newest_many(&asked).await?;
+        Ok(self.rule.answers(found))
     }
 
     async fn append(
@@ -183,13 +249,17 @@ struct Stats {
 
 #[async_trait]
 impl StatsRepository for Stats {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
-        let mut stats = self.inner.find(user).await?;
-        if let (Some(stats), Some(last)) = (stats.as_mut(), self.last.lock().unwrap().get(&user))
-            && self.rule == FeedRule::LastAppended
-        {
-            stats.last_activity_at = Some(*last);
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        let users = self.rule.asks(users.to_vec());
+        let found = self.inner.find_many(&users).await?;
+        let mut found = self.rule.answers(found);
+        for (stats, user) in found.iter_mut().zip(&users) {
+            if let (Some(stats), Some(last)) = (stats.as_mut(), self.last.lock().unwrap().get(user))
+                && self.rule == FeedRule::LastAppended
+            {
+                stats.last_activity_at = Some(*last);
+            }
         }
-        Ok(stats)
+        Ok(found)
     }
 }

@@ -145,6 +145,25 @@ broken! { failing_feeds:
         ["until_excludes_its_moment"],
     the_last_appended_is_the_last_activity: FeedRule::LastAppended =>
         ["the_last_activity_is_the_latest_and_not_the_last_appended"],
+    many_are_answered_by_user: FeedRule::AnswersByUser => [
+        "newest_unread_many_answers_in_the_order_asked",
+        "newest_many_answers_in_the_order_asked",
+        "find_many_answers_counters_in_the_order_asked",
+    ],
+    nobody_is_left_out_of_many: FeedRule::LeavesNobodyOut => [
+        "newest_unread_many_answers_none_in_the_place_of_nobody",
+        "newest_many_answers_none_in_the_place_of_nobody",
+        "find_many_answers_none_in_the_place_of_nobody",
+    ],
+    who_is_asked_for_twice_is_answered_once: FeedRule::AnswersEachOnce => [
+        "newest_unread_many_answers_a_repeated_user_again",
+        "newest_many_answers_a_repeated_user_again",
+        "find_many_answers_counters_of_a_repeated_user_again",
+    ],
+    one_limit_is_for_all: FeedRule::OneLimitForAll => [
+        "newest_unread_many_keeps_to_each_limit",
+        "newest_many_keeps_to_each_limit",
+    ],
 }
 
 broken! { failing_transfers:

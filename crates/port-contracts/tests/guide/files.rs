@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use roster_domain::pagination::{Order, PageRequest, Positioned as _, Slice, Start};
-use roster_domain::ports::{ActivityRepository, StatsRepository, StoreError, UserRepository};
+use roster_domain::ports::{
+    ActivityRepository, NewestOf, StatsRepository, StoreError, UserRepository,
+};
 use roster_domain::{
     Activity, ActivityFilter, ActivityId, NewActivity, Timestamp, UserId, UserStats,
 };
@@ -69,13 +71,20 @@ impl ActivityRepository for FileActivities {
         Ok(Some(slice(rows, page)))
     }
 
-    async fn newest(&self, user: UserId, limit: u16) -> Result<Option<Vec<Activity>>, StoreError> {
-        let Some(mut rows) = self.read(user).await? else {
-            return Ok(None);
-        };
-        rows.sort_by_key(|row| std::cmp::Reverse(row.position()));
-        rows.truncate(usize::from(limit));
-        Ok(Some(rows))
+    async fn newest_many(
+        &self,
+        asked: &[NewestOf],
+    ) -> Result<Vec<Option<Vec<Activity>>>, StoreError> {
+        let mut answers = Vec::new();
+        for asked in asked {
+            let mut rows = self.read(asked.user).await?;
+            if let Some(rows) = rows.as_mut() {
+                rows.sort_by_key(|row| std::cmp::Reverse(row.position()));
+                rows.truncate(usize::from(asked.limit));
+            }
+            answers.push(rows);
+        }
+        Ok(answers)
     }
 
     async fn append(
@@ -110,18 +119,17 @@ impl FileStats {
 
 #[async_trait]
 impl StatsRepository for FileStats {
-    async fn find(&self, user: UserId) -> Result<Option<UserStats>, StoreError> {
-        let Some(stats) = self.inner.find(user).await? else {
-            return Ok(None);
-        };
-        let Some(rows) = self.activities.read(user).await? else {
-            return Ok(None);
-        };
-        Ok(Some(UserStats {
-            activities: u64::try_from(rows.len()).unwrap_or(u64::MAX),
-            last_activity_at: rows.iter().map(|row| row.occurred_at).max(),
-            ..stats
-        }))
+    async fn find_many(&self, users: &[UserId]) -> Result<Vec<Option<UserStats>>, StoreError> {
+        let mut found = self.inner.find_many(users).await?;
+        for (found, user) in found.iter_mut().zip(users) {
+            let rows = self.activities.read(*user).await?;
+            *found = found.take().zip(rows).map(|(stats, rows)| UserStats {
+                activities: u64::try_from(rows.len()).unwrap_or(u64::MAX),
+                last_activity_at: rows.iter().map(|row| row.occurred_at).max(),
+                ..stats
+            });
+        }
+        Ok(found)
     }
 }
 

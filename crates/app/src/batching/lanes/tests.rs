@@ -212,3 +212,18 @@ async fn what_hangs_is_waited_for_a_second_and_not_by_all() {
     settle().await;
     assert_eq!(given.0.asked(), [[0]], "nobody waits for the others");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_gives_its_lane_back() {
+    let given = lanes(1, 256);
+    let mut waiting = callers(&given, 1..=3).await;
+    // The one that holds the lane goes away, and the batch goes out that is never answered.
+    waiting.remove(0).abort();
+    let overdue = || Err(Overdue.to_string());
+    assert_eq!(answers(waiting).await, [overdue(), overdue()]);
+    settle().await;
+    assert_eq!(given.0.asked(), [vec![1], vec![2, 3]]);
+    given.0.open();
+    assert_eq!(answers(callers(&given, [9]).await).await, [Ok(18)]);
+    assert_eq!(given.0.asked().pop(), Some(vec![9]));
+}
