@@ -4,6 +4,7 @@
 //! unless its function says why not. No type of the driver leaves this crate.
 
 mod error;
+mod held;
 mod pool;
 mod retry;
 

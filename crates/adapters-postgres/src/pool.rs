@@ -1,7 +1,8 @@
 //! The connection pool and how it is set up.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::io::ErrorKind;
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,16 +10,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use roster_domain::ports::BoxError;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use tokio::sync::Semaphore;
 
+use crate::held::{Held, Rests, TRUSTED_IDLE};
 use crate::retry::RetryBudget;
-
-/// How long a connection may have been idle before it is asked whether it is still alive. The
-/// driver would ask before every use, which costs a round trip a statement.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
 /// Where the database is, and how much of it one process takes.
 #[derive(Clone)]
@@ -62,7 +59,7 @@ impl fmt::Debug for PostgresSettings {
 #[error("the PostgreSQL URL is not valid")]
 pub struct InvalidSettings(#[source] BoxError);
 
-/// How long a connection may take to be made. More than a statement waits for one: an attempt
+/// How long a connection may take to be made, or to end what a caller left behind who went away. More than a statement waits for one: an attempt
 /// that ended with its statement's patience would be begun anew by the next, and on a busy
 /// machine none would ever come to its end.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -75,6 +72,7 @@ pub struct PostgresPool {
     /// the line when he gives up: in the line of the driver's pool, what goes on by itself would
     /// take the turns of those behind it, and under load nobody would be served any more.
     turns: Arc<Semaphore>,
+    rests: Arc<Rests>,
     acquire_timeout: Duration,
     budget: Arc<RetryBudget>,
     answers: Arc<AtomicU64>,
@@ -99,10 +97,21 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
                 Ok(true)
             })
         })
+        // A connection that a statement was cut off on says when that is over. One that hangs
+        // would keep its place among the connections for ever.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                match tokio::time::timeout(CONNECT_LIMIT, connection.ping()).await {
+                    Ok(answered) => answered.map(|()| true),
+                    Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into())),
+                }
+            })
+        })
         .connect_lazy_with(options);
     Ok(PostgresPool {
         connections,
         turns: Arc::new(Semaphore::new(settings.max_connections as usize)),
+        rests: Arc::default(),
         acquire_timeout: settings.acquire_timeout,
         budget: Arc::new(RetryBudget::default()),
         answers: Arc::default(),
@@ -113,47 +122,15 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
 pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, BoxError> {
     Ok(PgConnectOptions::from_str(url)?
         .application_name("roster")
+        // More than there are statements here, so that each is prepared once a connection.
+        .statement_cache_capacity(128)
         .disable_statement_logging())
-}
-
-/// A connection, and the turn by which it came.
-pub(crate) struct Held {
-    connection: PoolConnection<Postgres>,
-    /// Given back after the connection.
-    _turn: OwnedSemaphorePermit,
-}
-
-impl Held {
-    const fn new(connection: PoolConnection<Postgres>, turn: OwnedSemaphorePermit) -> Self {
-        Self {
-            connection,
-            _turn: turn,
-        }
-    }
-
-    /// Ends the connection instead of keeping it for the next one.
-    pub(crate) fn close_on_drop(&mut self) {
-        self.connection.close_on_drop();
-    }
-}
-
-impl Deref for Held {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Held {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
 }
 
 impl PostgresPool {
     /// Ends every connection, each after its statement. Later uses answer unavailable.
     pub async fn close(&self) {
+        self.rests.close();
         self.connections.close().await;
     }
 
@@ -164,32 +141,51 @@ impl PostgresPool {
 
     /// How many connections wait for work.
     pub fn idle(&self) -> usize {
-        self.connections.num_idle()
+        self.connections.num_idle() + self.rests.len()
     }
 
     /// A connection, within the limit. What is begun for a caller who gives up goes on by
     /// itself, and is there for the next one.
     pub(crate) async fn acquire(&self) -> Result<Held, sqlx::Error> {
-        let acquired = async {
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
-            let turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
-            let mut acquiring = Box::pin(self.connections.acquire());
-            // One that is idle costs no task.
-            let acquired = match futures::poll!(&mut acquiring) {
-                Poll::Ready(acquired) => acquired,
-                Poll::Pending => {
-                    let connecting = async move { Ok(Held::new(acquiring.await?, turn)) };
-                    return match tokio::spawn(connecting).await {
-                        Ok(held) => held,
-                        Err(_) => Err(sqlx::Error::WorkerCrashed),
-                    };
-                }
-            };
-            Ok(Held::new(acquired?, turn))
-        };
-        match tokio::time::timeout(self.acquire_timeout, acquired).await {
+        let mut acquiring = pin!(self.acquire_in_turn());
+        // One that rests costs no timer.
+        if let Poll::Ready(acquired) = futures::poll!(&mut acquiring) {
+            return acquired;
+        }
+        match tokio::time::timeout(self.acquire_timeout, acquiring).await {
             Ok(acquired) => acquired,
             Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
+    }
+
+    /// A connection that rests, or one of the driver's.
+    async fn acquire_in_turn(&self) -> Result<Held, sqlx::Error> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let mut turn = turn.map_err(|_| sqlx::Error::PoolClosed)?;
+        loop {
+            match self.rests.wake(turn) {
+                Ok((held, true)) => return Ok(held),
+                Ok((mut held, false)) => {
+                    if held.ping().await.is_ok() {
+                        return Ok(held);
+                    }
+                    turn = held.into_turn();
+                }
+                Err(unused) => {
+                    turn = unused;
+                    break;
+                }
+            }
+        }
+        let mut acquiring = Box::pin(self.connections.acquire());
+        // One that is idle costs no task.
+        if let Poll::Ready(acquired) = futures::poll!(&mut acquiring) {
+            return Ok(Held::new(acquired?, turn));
+        }
+        let connecting = async move { Ok(Held::new(acquiring.await?, turn)) };
+        match tokio::spawn(connecting).await {
+            Ok(held) => held,
+            Err(_) => Err(sqlx::Error::WorkerCrashed),
         }
     }
 
@@ -201,17 +197,23 @@ impl PostgresPool {
             if connection.ping().await.is_ok() {
                 return Ok(connection);
             }
-            connection.close_on_drop();
+            connection.close();
         }
         self.acquire().await
+    }
+
+    /// Says that a connection was broken.
+    pub(crate) fn distrust(&self) {
+        self.rests.distrust();
     }
 
     pub(crate) fn budget(&self) -> &RetryBudget {
         &self.budget
     }
 
-    /// A statement succeeded.
-    pub(crate) fn answered(&self) {
+    /// Takes a connection back whose statement succeeded.
+    pub(crate) fn answered(&self, held: Held) {
+        self.rests.rest(held);
         self.budget.earn();
         self.answers.fetch_add(1, Ordering::Relaxed);
     }

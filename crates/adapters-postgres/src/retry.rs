@@ -4,7 +4,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::pool::{Held, PostgresPool};
+use crate::held::Held;
+use crate::pool::PostgresPool;
 
 /// What a statement does to the database, and so when it may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ macro_rules! run {
             };
             match outcome {
                 Ok(value) => {
-                    pool.answered();
+                    pool.answered(held);
                     break Ok(value);
                 }
                 Err(error) => {
@@ -76,15 +77,17 @@ impl Attempts {
     pub(crate) async fn again_after(
         &mut self,
         error: sqlx::Error,
-        mut connection: Held,
+        held: Held,
         pool: &PostgresPool,
     ) -> Result<(), sqlx::Error> {
         let failure = Failure::of(&error);
         if matches!(failure, Failure::Broken | Failure::Demoted) {
             // A demoted primary would refuse every write for as long as it is kept.
-            connection.close_on_drop();
+            held.close();
+            pool.distrust();
+        } else {
+            drop(held);
         }
-        drop(connection);
         self.made += 1;
         let again = match (self.kind, failure) {
             (Kind::Read, Failure::Broken | Failure::NotDone) => self.made == 1,

@@ -22,5 +22,6 @@ mod search;
 
 mod crowding;
 mod faults;
+mod held;
 mod imports;
 mod once;
