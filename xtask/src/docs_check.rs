@@ -12,9 +12,14 @@ pub(crate) fn run() -> Outcome {
         .map(|task| task.get_name().to_owned())
         .collect();
     let mut violations = Vec::new();
-    for file in workspace::files()?.iter().filter(|file| file.is("md")) {
+    let files = workspace::files()?;
+    for file in files.iter().filter(|file| file.is("md")) {
         violations.extend(dead_links(file));
         violations.extend(unknown_tasks(file, &tasks));
+    }
+    let promises = ["docs/security.md", "docs/reliability.md"];
+    for file in files.iter().filter(|file| promises.contains(&&*file.path)) {
+        violations.extend(unknown_tests(file, &files));
     }
     Failure::of_rules("docs", &violations)?;
     // The tools have no library to document, and without them the build has the features of what ships.
@@ -88,6 +93,38 @@ fn unknown_tasks(file: &TextFile, tasks: &[String]) -> Vec<String> {
     found
 }
 
+/// A test such as `races::t01_…` or `user_repository::purging` whose name is neither that of a
+/// function nor of a module: what a promise says of itself must not outlive its test.
+fn unknown_tests(file: &TextFile, files: &[TextFile]) -> Vec<String> {
+    let sources: Vec<_> = files.iter().filter(|file| file.is("rs")).collect();
+    let is_there = |name: &str| {
+        let (function, module) = match name.strip_suffix('…') {
+            Some(beginning) => (format!("fn {beginning}"), None),
+            None => (format!("fn {name}("), Some(format!("/{name}.rs"))),
+        };
+        sources.iter().any(|source| {
+            source.text.contains(&function)
+                || module
+                    .as_ref()
+                    .is_some_and(|path| source.path.ends_with(path))
+        })
+    };
+    let mut found = Vec::new();
+    for (number, line) in file.text.lines().enumerate() {
+        let quoted = line.split('`').skip(1).step_by(2);
+        for path in quoted.filter(|text| text.contains("::") && !text.contains([' ', '('])) {
+            if let Some(missing) = path.split("::").find(|name| !is_there(name)) {
+                let number = number + 1;
+                found.push(format!(
+                    "{}:{number}: there is no test or module {missing}",
+                    file.path
+                ));
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +147,23 @@ mod tests {
             ]
         );
         assert!(dead_links(&readme("```\n[a](none.md)\n```")).is_empty());
+    }
+
+    #[test]
+    fn a_test_that_does_not_exist_is_found() {
+        let source = |path: &str, text: &str| TextFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let files = [source(
+            "crates/a/tests/races.rs",
+            "async fn t01_a_reader_stops() {}",
+        )];
+        let good = "`races` `races::t01_…` `races::t01_a_reader_stops` `Option::<u8>::None ()`";
+        assert!(unknown_tests(&readme(good), &files).is_empty());
+        for gone in ["`races::t02_…`", "`race::t01_…`", "`races::t01_a_reader`"] {
+            assert_eq!(unknown_tests(&readme(gone), &files).len(), 1, "{gone}");
+        }
     }
 
     #[test]

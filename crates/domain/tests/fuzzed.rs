@@ -3,8 +3,8 @@
 use std::mem::discriminant;
 use std::path::Path;
 
-use roster_domain::JsonObject;
 use roster_domain::pagination::Cursor;
+use roster_domain::{IdempotencyKey, JsonObject};
 
 fn corpus(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,4 +68,26 @@ fn fuzzed_merge_patch() {
             .map_or(0, |merged| merged.as_str().len().ilog2());
         (codes, code(&merged), length)
     });
+}
+
+#[test]
+fn fuzzed_idempotency_key() {
+    roster_fuzz::run(
+        &corpus("idempotency-key"),
+        &[b"\"", b"~", b" ", b"\x7f"],
+        |input| {
+            let text = String::from_utf8_lossy(input);
+            let key = text.parse::<IdempotencyKey>();
+            let is_visible = text.bytes().all(|octet| octet.is_ascii_graphic());
+            let is_key = is_visible && (1..=255).contains(&text.len());
+            assert_eq!(key.is_ok(), is_key, "{} octets", text.len());
+            if let Ok(key) = &key {
+                assert_eq!(key.as_str(), text);
+            }
+            (
+                key.map_err(|invalid| invalid.code).err(),
+                text.len().min(256),
+            )
+        },
+    );
 }

@@ -9,7 +9,7 @@ use super::{assert_refused, find, insert};
 use crate::StoreFixture;
 use crate::samples::{email, later, new_user, rename, replacement_of, user_id, version};
 
-const WRITERS: u64 = 16;
+const WRITERS: u64 = 64;
 
 pub async fn of_concurrent_inserts_of_one_address_one_is_stored(store: &dyn StoreFixture) {
     let users = store.users();
