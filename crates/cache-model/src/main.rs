@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
     let failed = rows
         .iter()
-        .filter(|(case, found)| found.verdict() != case.expected)
+        .filter(|(case, found)| case.verdict(found) != case.expected)
         .count();
     println!(
         "\nmodel: {} cases, {failed} with another verdict than expected",

@@ -2,7 +2,7 @@
 
 use super::Bound;
 use super::rules::{Bounds, Rule};
-use crate::case::Verdict::{self, Clean, Violates};
+use crate::case::Verdict::{self, Clean, CleanSoFar, Violates};
 use crate::case::{Case, Subject};
 
 const LIE: Verdict = Violates("bounded staleness");
@@ -114,6 +114,10 @@ fn ours() -> Vec<Case> {
         full: true,
         ..ours(name, bounds)
     };
+    let endless = |name, bounds| Case {
+        expected: CleanSoFar,
+        ..larger(name, bounds)
+    };
     // The value that is there from the start is all that can be old.
     let no_loads = Bounds {
         loads: 0,
@@ -143,7 +147,7 @@ fn ours() -> Vec<Case> {
                 ..WARM
             },
         ),
-        larger(
+        endless(
             "bound: ours, two relays",
             Bounds {
                 relays: 2,
@@ -179,7 +183,7 @@ fn ours() -> Vec<Case> {
                 ..no_loads
             },
         ),
-        larger(
+        endless(
             "bound: ours, a promotion, no loads, two relays",
             Bounds {
                 relays: 2,

@@ -1,7 +1,7 @@
 //! The designs with their verdicts.
 
 use super::{Bounds, Claims, Design, Fill, Kind};
-use crate::case::Verdict::{self, Clean, Violates};
+use crate::case::Verdict::{self, Clean, CleanSoFar, Violates};
 use crate::case::{Case, Subject};
 
 const PLAIN: Design = Design::plain();
@@ -16,6 +16,8 @@ const ONE: Bounds = Bounds {
 };
 /// An insert and a delete, or an update and one more.
 const TWO: Bounds = Bounds { writes: 2, ..ONE };
+/// The same, and only the node with the near cache loads.
+const TWO_AND_ONE_LOAD: Bounds = Bounds { loads: &[0], ..TWO };
 /// Version 1 is "there is no such row", 2 is its insert and 3 its deletion.
 const INSERTED: u8 = 0b1010;
 
@@ -211,15 +213,31 @@ fn ours() -> Vec<Case> {
             ONE,
         ),
         full(
-            "write-through under a lease taken before the commit: two writes",
+            "write-through under a lease taken before the commit: two writes, one load",
             Clean,
+            write_through,
+            TWO_AND_ONE_LOAD,
+        ),
+        full("ours: two writes, one load", Clean, OURS, TWO_AND_ONE_LOAD),
+        full(
+            "ours: an insert and a deletion, one load",
+            Clean,
+            OURS,
+            Bounds {
+                absent: INSERTED,
+                ..TWO_AND_ONE_LOAD
+            },
+        ),
+        full(
+            "write-through under a lease taken before the commit: two writes, two loads",
+            CleanSoFar,
             write_through,
             TWO,
         ),
-        full("ours: two writes", Clean, OURS, TWO),
+        full("ours: two writes, two loads", CleanSoFar, OURS, TWO),
         full(
-            "ours: an insert and a deletion",
-            Clean,
+            "ours: an insert and a deletion, two loads",
+            CleanSoFar,
             OURS,
             Bounds {
                 absent: INSERTED,
