@@ -88,7 +88,10 @@ async fn t09_one_key_under_writes_and_reads_has_one_database_read_and_starves_no
         "no load: {figures}"
     );
     assert!(most.iter().all(|most| *most <= 1), "{figures}");
-    assert!(gap <= Duration::from_secs(1), "{figures}");
+    // On a busy machine everybody waits, and nobody much longer than the others.
+    let goes = reads / AT_ONCE / READERS;
+    let usual = elapsed / u32::try_from(goes.max(1)).unwrap();
+    assert!(gap <= Duration::from_secs(1).max(4 * usual), "{figures}");
     assert!(least * READERS * 2 >= reads, "{figures}");
     assert_eq!(back(true), 0, "{figures}");
     let last = written.load(Ordering::Relaxed);
