@@ -50,6 +50,11 @@ pub(crate) fn is_there(program: &str, probe: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
+/// Whether `program` can be started here, whatever it ends with.
+pub(crate) fn can_start(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
+}
+
 fn typed(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program())
         .file_name()

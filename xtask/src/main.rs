@@ -9,6 +9,7 @@ mod source;
 mod workspace;
 
 mod acceptance;
+mod bench;
 mod boundaries;
 mod ci;
 mod deny;
@@ -64,6 +65,8 @@ enum Task {
     Sqlx(sqlx_data::Args),
     /// Drive the release binary over HTTP on real stores
     Acceptance(acceptance::Args),
+    /// Measure the release binary under load, beside its floors and its peers
+    Bench(bench::Args),
     /// Check a million answers of three processes while their caches break
     Soak(soak::Args),
 }
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Openapi(args) => openapi::run(&args),
         Task::Sqlx(args) => sqlx_data::run(&args),
         Task::Acceptance(args) => acceptance::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Soak(args) => soak::run(&args),
     };
     match done {

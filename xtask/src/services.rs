@@ -7,7 +7,7 @@ use roster_test_services::{
     PostgresOptions, PostgresServer, SERVER_URL_VARIABLE, find_faketime, find_postgres, find_redis,
 };
 
-use crate::command::{is_there, run as run_command};
+use crate::command::{can_start, is_there, run as run_command};
 use crate::failure::{Failure, Outcome};
 
 /// How a package manager calls what we need.
@@ -19,6 +19,8 @@ struct PackageManager {
     postgres: &'static [&'static str],
     redis: &'static [&'static str],
     faketime: &'static [&'static str],
+    /// The load generator, and the benchmarks of the stores.
+    load: &'static [&'static str],
     /// Whether it has to be run by root.
     as_root: bool,
 }
@@ -31,6 +33,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         postgres: &["postgresql", "postgresql-contrib"],
         redis: &["redis-server"],
         faketime: &["libfaketime"],
+        load: &["wrk", "redis-tools", "postgresql-contrib"],
         as_root: true,
     },
     PackageManager {
@@ -40,6 +43,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         postgres: &["postgresql-server", "postgresql-contrib"],
         redis: &["/usr/bin/redis-server"],
         faketime: &["libfaketime"],
+        load: &["wrk", "redis"],
         as_root: true,
     },
     PackageManager {
@@ -49,6 +53,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         postgres: &["postgresql", "postgresql-contrib"],
         redis: &["redis"],
         faketime: &["libfaketime"],
+        load: &["wrk", "redis", "postgresql-contrib"],
         as_root: true,
     },
     PackageManager {
@@ -58,6 +63,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         postgres: &["postgresql"],
         redis: &["valkey"],
         faketime: &["libfaketime"],
+        load: &["wrk", "valkey", "postgresql"],
         as_root: true,
     },
     PackageManager {
@@ -67,6 +73,7 @@ const PACKAGE_MANAGERS: [PackageManager; 5] = [
         postgres: &["postgresql@17"],
         redis: &["redis"],
         faketime: &[],
+        load: &["wrk"],
         as_root: false,
     },
 ];
@@ -118,6 +125,16 @@ pub(crate) fn install_missing(postgres: bool) -> Outcome {
     }
     if find_redis().is_err() {
         install("Redis", |manager| manager.redis)?;
+    }
+    Ok(())
+}
+
+/// Installs what a benchmark needs beside the servers, unless it is here.
+pub(crate) fn install_for_bench() -> Outcome {
+    install_missing(true)?;
+    // It knows no question that it ends with 0.
+    if !can_start("wrk") {
+        install("wrk", |manager| manager.load)?;
     }
     Ok(())
 }

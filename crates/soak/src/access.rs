@@ -9,7 +9,7 @@ const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEILR7ZqgHyGp4
 
 /// A token of that key with every scope, until 2100. It is the same in every run, so that a
 /// client needs nothing but an address.
-pub(crate) const TOKEN: &str = concat!(
+pub const TOKEN: &str = concat!(
     "eyJhbGciOiJFZERTQSIsImtpZCI6Ikg1UThKaDNKdkRzcW8yQzBZbER0S0hKMUhLSzZmNXBHaVNiMEVCZE02Qk0iLCJ0eXAiOiJKV1QifQ",
     ".eyJpc3MiOiJyb3N0ZXIiLCJhdWQiOiJyb3N0ZXIiLCJzdWIiOiJzb2FrIiwic2NvcGUiOiJ1c2VyczpyZWFkIHVzZXJzOndyaXRlIHVzZXJzOmFkbWluIGZlZWRzOndyaXRlIG9wcyIsImV4cCI6NDEwMjQ0NDgwMH0",
     ".MmPwqtW4l3IfYnR9M-Uh0BZB3hACBlVFlEFSMOc3wsUudgwl32kTXB5a6Etr3vo5ppJkgyzH6b7DeEvTzaKQDg",

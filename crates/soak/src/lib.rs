@@ -27,6 +27,7 @@ mod redis_pair;
 mod report;
 mod run;
 
+pub use access::TOKEN;
 pub use client::{Answer, Bound, Client, Query};
 pub use clock::now;
 pub use faults::{FaultKind, Faults};

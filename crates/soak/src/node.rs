@@ -94,6 +94,11 @@ impl Node {
         Ok(number.ok_or("no VmRSS")?.parse()?)
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`. Returns when it is gone.
     pub fn kill(&mut self) {
         // Fails when it has ended already.

@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -26,16 +27,20 @@ pub struct PostgresOptions {
     pub preload_pg_stat_statements: bool,
     /// More settings, as in `postgresql.conf`: name and value.
     pub settings: Vec<(String, String)>,
+    /// Keeps the data in this folder, and starts on what an earlier server left there. It must be
+    /// one that the server's account can reach; two servers at once are refused by PostgreSQL.
+    pub kept_in: Option<PathBuf>,
 }
 
 /// A private PostgreSQL server on a loopback port, with trust authentication and the superuser `postgres`.
 ///
-/// Dropping it ends it and removes its data. All methods may be called from any thread.
+/// Dropping it ends it and removes its data, unless [`PostgresOptions::kept_in`] says otherwise. All methods may be called from any thread.
 #[derive(Clone)]
 pub struct PostgresServer(Arc<Inner>);
 
 struct Inner {
     process: PrivateProcess,
+    data: PathBuf,
     options: PostgresOptions,
     port: AtomicU16,
 }
@@ -46,31 +51,15 @@ impl PostgresServer {
         let binaries = find_postgres()?;
         let user = RunUser::never_root();
         let folder = user.temporary_folder("roster-postgres-")?;
-        let mut initdb = Command::new(binaries.join("initdb"));
-        initdb
-            .args([
-                "--no-sync",
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "--locale=C",
-                "-E",
-                "UTF8",
-                "-D",
-            ])
-            .arg(folder.path().join("data"))
-            .current_dir(folder.path());
-        user.apply(&mut initdb);
-        let made = initdb.output().map_err(ServiceError::io("run initdb"))?;
-        if !made.status.success() {
-            let output = String::from_utf8_lossy(&made.stderr)
-                .trim()
-                .replace('\n', " | ");
-            return Err(ServiceError::DidNotStart {
-                program: "initdb",
-                output,
-            });
+        let data = match &options.kept_in {
+            Some(kept) => {
+                user.own_folder(kept)?;
+                kept.join("data")
+            }
+            None => folder.path().join("data"),
+        };
+        if !data.join("PG_VERSION").exists() {
+            make_cluster(&binaries, &data, folder.path(), user)?;
         }
         let program = Program {
             name: "postgres",
@@ -84,6 +73,7 @@ impl PostgresServer {
         let process = PrivateProcess::new(program, folder)?;
         let server = Inner {
             process,
+            data,
             options,
             port: AtomicU16::new(0),
         };
@@ -190,16 +180,48 @@ impl Inner {
             .settings
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()));
-        let mut arguments = vec![
-            OsString::from("-D"),
-            self.process.folder().join("data").into_os_string(),
-        ];
+        let mut arguments = vec![OsString::from("-D"), self.data.clone().into_os_string()];
         for (name, value) in settings.into_iter().chain(given) {
             arguments.push(OsString::from("-c"));
             arguments.push(OsString::from(format!("{name}={value}")));
         }
         arguments
     }
+}
+
+fn make_cluster(
+    binaries: &Path,
+    data: &Path,
+    working: &Path,
+    user: RunUser,
+) -> Result<(), ServiceError> {
+    let mut initdb = Command::new(binaries.join("initdb"));
+    initdb
+        .args([
+            "--no-sync",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "--locale=C",
+            "-E",
+            "UTF8",
+            "-D",
+        ])
+        .arg(data)
+        .current_dir(working);
+    user.apply(&mut initdb);
+    let made = initdb.output().map_err(ServiceError::io("run initdb"))?;
+    if !made.status.success() {
+        let output = String::from_utf8_lossy(&made.stderr)
+            .trim()
+            .replace('\n', " | ");
+        return Err(ServiceError::DidNotStart {
+            program: "initdb",
+            output,
+        });
+    }
+    Ok(())
 }
 
 /// A port that nobody listens on right now.

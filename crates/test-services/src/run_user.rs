@@ -48,6 +48,17 @@ impl RunUser {
         Ok(folder)
     }
 
+    /// Makes a folder that this account owns, unless it is there.
+    pub(crate) fn own_folder(self, folder: &Path) -> Result<(), ServiceError> {
+        fs::create_dir_all(folder).map_err(ServiceError::io("make the folder of kept data"))?;
+        if let Some((user, group)) = self.0 {
+            chown(folder, Some(user), Some(group)).map_err(ServiceError::io(
+                "hand the folder of kept data to the server's account",
+            ))?;
+        }
+        Ok(())
+    }
+
     /// The temporary folder of the environment may lie under a home that only its owner may enter.
     fn temporary_root(self) -> PathBuf {
         let usual = std::env::temp_dir();

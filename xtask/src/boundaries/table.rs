@@ -128,7 +128,7 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         package: "roster-load-bench",
-        may_name: &[],
+        may_name: &["roster-soak", "roster-test-services"],
         never_reaches: SHIPPED,
     },
     Row {

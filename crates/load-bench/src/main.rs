@@ -1,0 +1,241 @@
+//! Measures the service under load beside its floors and its peers, and writes what it saw as a
+//! run folder.
+//!
+//! `cargo xtask bench` builds both and runs this. Every server is private, on loopback, and ends
+//! with this process; the exit code is 1 when an answer was wrong or a request failed.
+
+#![expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
+
+mod burst;
+mod cpu;
+mod depth;
+mod floor;
+mod machine;
+mod measured;
+mod open_loop;
+mod plots;
+mod progress;
+mod report;
+mod requests;
+mod run;
+mod sampling;
+mod stand;
+mod store_floors;
+mod system;
+mod targets;
+mod workload;
+mod wrk;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::floor::Template;
+use crate::progress::say;
+use crate::run::{Extent, Run, Seen};
+use crate::stand::Stand;
+use crate::system::System;
+
+/// What goes wrong outside of what is measured.
+pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+#[derive(Parser)]
+#[command(about = "Measures the service under load beside its floors and peers.")]
+#[command(args_conflicts_with_subcommands = true)]
+struct Args {
+    #[command(subcommand)]
+    mode: Option<Mode>,
+    #[command(flatten)]
+    measure: Measure,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Serves one answer: a floor to measure against
+    Floor(floor::Args),
+}
+
+#[derive(clap::Args)]
+struct Measure {
+    /// The binary
+    #[arg(long, default_value = "target/release/roster")]
+    roster: PathBuf,
+    /// Where the data is kept from run to run
+    #[arg(long, default_value = "target/bench")]
+    kept: PathBuf,
+    /// Where the run folder is made
+    #[arg(long, default_value = "docs/benchmarks/runs")]
+    runs: PathBuf,
+    /// The run folder's name; without it the day and the commit
+    #[arg(long)]
+    name: Option<String>,
+    /// Where the peers are
+    #[arg(long, default_value = "docs/benchmarks/peers")]
+    peers: PathBuf,
+    /// Measure the service and its floors alone
+    #[arg(long)]
+    without_peers: bool,
+    /// Only these: W1 to W8, `open`
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// A hundred thousand users, one round of two seconds: to see that all works
+    #[arg(long)]
+    quick: bool,
+    /// Rounds of each workload [default: 3]
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// Seconds of each cell [default: 4]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How many users; several sizes are measured one after the other [default: 1000000]
+    #[arg(long, value_delimiter = ',')]
+    users: Vec<u64>,
+    /// Connections of the load, where a workload does not say otherwise
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// What the cache in the service's memory may hold
+    #[arg(long, default_value = "512MiB")]
+    memory: String,
+    /// A server that runs already, on the same database, beside the others
+    #[arg(long, requires = "pid")]
+    external: Option<SocketAddr>,
+    /// The process of that server
+    #[arg(long, requires = "external")]
+    pid: Option<u32>,
+    /// A header for that server, as `Name: value`
+    #[arg(long)]
+    header: Vec<String>,
+    /// What the report names as its command
+    #[arg(long, hide = true)]
+    command: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match args.mode {
+        Some(Mode::Floor(floor)) => floor::serve(floor).await.map(|()| true),
+        None => measure(&args.measure).await,
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True when every answer was right.
+async fn measure(args: &Measure) -> Result<bool> {
+    let sizes = match (&args.users[..], args.quick) {
+        ([], true) => vec![100_000],
+        ([], false) => vec![1_000_000],
+        (given, _) => given.to_vec(),
+    };
+    let extent = Extent {
+        rounds: args.rounds.unwrap_or(if args.quick { 1 } else { 3 }).max(1),
+        lasting: Duration::from_secs(
+            args.seconds
+                .unwrap_or(if args.quick { 2 } else { 4 })
+                .max(1),
+        ),
+        connections: args.connections.max(1),
+        only: args.only.clone(),
+    };
+    let roster = std::fs::canonicalize(&args.roster)
+        .map_err(|error| format!("{}: {error}", args.roster.display()))?;
+    let mut all = Seen::default();
+    let mut facts = Vec::new();
+    for users in sizes {
+        let stand = Stand::start(&args.kept, &roster, users).await?;
+        if facts.is_empty() {
+            facts = machine::facts(&stand.version().await?);
+        }
+        let seen = one_size(args, &extent, &roster, &stand).await?;
+        all.cells.extend(seen.cells);
+        all.latencies.extend(seen.latencies);
+        all.wrong.extend(seen.wrong);
+    }
+    let name = args.name.clone().unwrap_or_else(name_of_now);
+    let folder = args.runs.join(name);
+    let command = args
+        .command
+        .clone()
+        .unwrap_or_else(|| "roster-load-bench".to_owned());
+    let text = report::write(&folder, &command, &facts, &all)?;
+    say(&text);
+    say(&format!("written to {}", folder.display()));
+    let failed = all
+        .cells
+        .iter()
+        .any(|cell| cell.failed > 0 || cell.wrong > 0);
+    Ok(!failed)
+}
+
+async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand) -> Result<Seen> {
+    let service = System::service("roster", roster, stand, &args.memory, None)?;
+    let template = template(&service, stand).await?;
+    let mut systems = vec![service];
+    systems.push(System::floor(stand, &template, false).await?);
+    systems.push(System::floor(stand, &template, true).await?);
+    if let (Some(address), Some(pid)) = (args.external, args.pid) {
+        let headers = args
+            .header
+            .iter()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        systems.push(System::external(address, pid, headers));
+    }
+    if !args.without_peers {
+        for folder in system::peer_folders(&args.peers)? {
+            systems.extend(System::peer(&folder, stand).await?);
+        }
+    }
+    stand.settle().await?;
+    let mut run = Run::new(stand, &systems, &template, extent)?;
+    run.all().await?;
+    Ok(run.seen)
+}
+
+/// An answer of the service to a read of memory, for the floors to repeat.
+async fn template(service: &System, stand: &Stand) -> Result<Template> {
+    let id = stand.ids.first().ok_or("there are no users")?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let mut last = None;
+    // The first reads fill the caches.
+    for _ in 0..5 {
+        let mut request = http.get(format!("http://{}/v1/users/{id}", service.address));
+        for (name, value) in &service.headers {
+            request = request.header(name, value);
+        }
+        last = Some(request.send().await?.error_for_status()?);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let response = last.ok_or("no answer")?;
+    let headers = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["content-length", "date", "connection"].contains(&name.as_str()))
+        .map(|(name, value)| Ok((name.to_string(), value.to_str()?.to_owned())))
+        .collect::<Result<_>>()?;
+    Ok(Template {
+        headers,
+        body: response.text().await?,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the day of a run is that of the calendar"
+)]
+fn name_of_now() -> String {
+    let date = time::OffsetDateTime::now_utc().date();
+    let commit = machine::commit().replace(' ', "-");
+    format!("{date}-{commit}")
+}

@@ -1,0 +1,378 @@
+//! The cells of a run: each workload in rounds, and in each round every system in turn, so that
+//! whatever else the machine does falls on all of them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::burst;
+use crate::cpu::Tree;
+use crate::depth::Cursors;
+use crate::floor::Template;
+use crate::measured::Measured;
+use crate::open_loop::{self, Connection, Pace};
+use crate::progress::say;
+use crate::requests::Request;
+use crate::sampling::Sampler;
+use crate::stand::Stand;
+use crate::store_floors::StoreFloors;
+use crate::system::{Kind, System};
+use crate::workload::{ALL, List, State, Tags, Workload};
+use crate::wrk::Wrk;
+
+/// How much is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Extent {
+    pub(crate) rounds: u64,
+    pub(crate) lasting: Duration,
+    pub(crate) connections: u32,
+    /// Workloads by name; all if there are none.
+    pub(crate) only: Vec<String>,
+}
+
+impl Extent {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Latencies of an open loop.
+pub(crate) struct Latencies {
+    pub(crate) system: String,
+    pub(crate) rate: u32,
+    pub(crate) failed: u64,
+    /// Percentile and microseconds.
+    pub(crate) points: Vec<(f64, u64)>,
+}
+
+/// What a run saw.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) cells: Vec<Measured>,
+    pub(crate) latencies: Vec<Latencies>,
+    /// Answers that were wrong, in words.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// Servers under way and what is known of them.
+pub(crate) struct Run<'a> {
+    stand: &'a Stand,
+    systems: &'a [System],
+    template: &'a Template,
+    extent: &'a Extent,
+    wrk: Wrk,
+    cursors: HashMap<String, Cursors>,
+    /// Which users each system was warmed with, by their number.
+    warmed: HashSet<(String, usize)>,
+    tags: Tags,
+    pub(crate) seen: Seen,
+}
+
+/// Processor time of the three, at one moment.
+struct Used {
+    service: Duration,
+    postgres: Duration,
+    redis: Duration,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        stand: &'a Stand,
+        systems: &'a [System],
+        template: &'a Template,
+        extent: &'a Extent,
+    ) -> Result<Self> {
+        Ok(Self {
+            stand,
+            systems,
+            template,
+            extent,
+            wrk: Wrk::new()?,
+            cursors: HashMap::new(),
+            warmed: HashSet::new(),
+            tags: Tags::new(),
+            seen: Seen::default(),
+        })
+    }
+
+    pub(crate) async fn all(&mut self) -> Result<()> {
+        for workload in ALL
+            .iter()
+            .filter(|workload| self.extent.wants(workload.name))
+        {
+            for round in 1..=self.extent.rounds {
+                for system in self
+                    .systems
+                    .iter()
+                    .filter(|system| workload.suits(system.kind))
+                {
+                    self.cell(*workload, system, round).await?;
+                }
+                if workload.name == "W3" && workload.connections == 0 {
+                    let floors = StoreFloors::new(self.stand, self.extent);
+                    self.tell_all(floors.postgres(round).await?);
+                }
+                if workload.name == "W1" {
+                    let floors = StoreFloors::new(self.stand, self.extent);
+                    self.tell_all(floors.redis(round).await?);
+                }
+            }
+        }
+        if self.extent.wants("W7") {
+            for round in 1..=self.extent.rounds {
+                for system in self.systems {
+                    if matches!(system.kind, Kind::Service | Kind::Peer) {
+                        self.empty(system).await?;
+                        let measured = burst::run(self.stand, system, round).await?;
+                        self.tell_all(vec![measured]);
+                    }
+                }
+            }
+        }
+        if self.extent.wants("open") {
+            self.open_loops().await?;
+        }
+        Ok(())
+    }
+
+    async fn cell(&mut self, workload: Workload, system: &System, round: u64) -> Result<()> {
+        let list = self.list(workload, system, round).await?;
+        let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
+        let written = self.wrk.list(&name, &list.requests)?;
+        let connections = match workload.connections {
+            0 => self.extent.connections,
+            connections => connections,
+        };
+        match workload.state {
+            State::Empty => self.empty(system).await?,
+            State::Warm => self.warm(system, &list.warmed).await?,
+            State::Any => {}
+        }
+        if workload.state != State::Empty {
+            // Connections, statements and branches are warm, too.
+            let short = Duration::from_secs(1);
+            self.wrk.run(system, &written, connections, short).await?;
+        }
+        let sampler = Sampler::new(system, self.stand, &list.requests, list.expected).await?;
+        let (stop, stopped) = watch::channel(false);
+        let sampling = tokio::spawn(sampler.run(stopped));
+        let before = self.used(system)?;
+        let closed = self
+            .wrk
+            .run(system, &written, connections, self.extent.lasting)
+            .await?;
+        let after = self.used(system)?;
+        stop.send_replace(true);
+        let sampled = sampling.await?;
+        let per_request = |from: Duration, to: Duration| {
+            to.saturating_sub(from).as_secs_f64() * 1e6 / closed.requests.max(1) as f64
+        };
+        let service_us = per_request(before.service, after.service);
+        let postgres_us = per_request(before.postgres, after.postgres);
+        let redis_us = per_request(before.redis, after.redis);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.seen.wrong.extend(
+            sampled
+                .wrong
+                .iter()
+                .map(|wrong| format!("{} {}: {wrong}", workload.name, system.name)),
+        );
+        self.tell_all(vec![Measured {
+            users: self.stand.users,
+            workload: workload.name.to_owned(),
+            variant: workload.variant.to_owned(),
+            system: system.name.clone(),
+            round,
+            connections,
+            requests: closed.requests,
+            requests_per_second: closed.requests as f64 / closed.took.as_secs_f64(),
+            service_us,
+            postgres_us,
+            redis_us,
+            total_us: service_us + postgres_us + redis_us,
+            generator_us: per_request(Duration::ZERO, closed.generator),
+            p50_us: micros(closed.p50),
+            p90_us: micros(closed.p90),
+            p99_us: micros(closed.p99),
+            p999_us: micros(closed.p999),
+            max_us: micros(closed.max),
+            octets_per_answer: closed.bytes as f64 / closed.requests.max(1) as f64,
+            failed: closed.broken + closed.refused,
+            compared: sampled.answers,
+            wrong: sampled.wrong.len() as u64,
+            checksum: sampled.checksum.map(|checksum| format!("{checksum:08x}")),
+            queries: None,
+            resident_mib: system.service.resident().unwrap_or_default() as f64 / 1_048_576.0,
+        }]);
+        if workload.name == "W4" {
+            self.stand.settle().await?;
+        }
+        Ok(())
+    }
+
+    async fn list(&mut self, workload: Workload, system: &System, round: u64) -> Result<List> {
+        if workload.walks() && !self.cursors.contains_key(&system.name) {
+            say(&format!("walking through the list of {}", system.name));
+            let cursors = Cursors::walk(system, self.stand).await?;
+            self.cursors.insert(system.name.clone(), cursors);
+        }
+        if workload.needs_tags() && self.tags.is_empty() {
+            self.tags = tags(system, &Workload::hot(self.stand, Workload::HOT)).await?;
+        }
+        let none = Cursors::default();
+        let cursors = self.cursors.get(&system.name).unwrap_or(&none);
+        workload.list(
+            self.stand,
+            system,
+            &self.template.body,
+            round,
+            cursors,
+            &self.tags,
+        )
+    }
+
+    /// Asks once for each of these users, unless that was done since the caches were emptied.
+    async fn warm(&mut self, system: &System, ids: &[Uuid]) -> Result<()> {
+        if system.kind == Kind::Constant || !self.warmed.insert((system.name.clone(), ids.len())) {
+            return Ok(());
+        }
+        if let (Kind::RedisGet, Some(redis)) = (system.kind, &system.redis) {
+            return put_all(&redis.url(), ids, &self.template.body).await;
+        }
+        let mut tasks = Vec::new();
+        for share in ids.chunks(ids.len().div_ceil(32).max(1)) {
+            let mut connection = Connection::open(system).await?;
+            let share = share.to_vec();
+            tasks.push(tokio::spawn(async move {
+                for id in share {
+                    connection.send(&Request::user(id)).await;
+                }
+            }));
+        }
+        for task in tasks {
+            task.await?;
+        }
+        Ok(())
+    }
+
+    /// Empties the caches of a system in the way its operator would.
+    async fn empty(&mut self, system: &System) -> Result<()> {
+        self.warmed.retain(|(name, _)| *name != system.name);
+        match (system.kind, &system.redis) {
+            (Kind::Service, _) => {
+                let http = reqwest::Client::builder().no_proxy().build()?;
+                let mut request =
+                    http.post(format!("http://{}/v1/admin/cache/epoch", system.address));
+                for (name, value) in &system.headers {
+                    request = request.header(name, value);
+                }
+                request.send().await?.error_for_status()?;
+                // What proves how old answers are belongs to the new epoch then.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            (_, Some(redis)) => {
+                let client = redis::Client::open(redis.url())?;
+                let mut connection = client.get_multiplexed_async_connection().await?;
+                redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    fn used(&self, system: &System) -> Result<Used> {
+        Ok(Used {
+            service: system.service.used()?,
+            postgres: self.stand.postgres().used()?,
+            redis: match &system.redis {
+                Some(redis) => Tree(redis.pid()).used()?,
+                None => Duration::ZERO,
+            },
+        })
+    }
+
+    async fn open_loops(&mut self) -> Result<()> {
+        let hot = Workload::hot(self.stand, Workload::HOT);
+        let drawn = crate::requests::zipf(&hot, 50_000, 1)?;
+        let requests: Arc<[Request]> = drawn.into_iter().map(Request::user).collect();
+        for rate in [2_000, 5_000, 10_000] {
+            for system in self.systems {
+                self.warm(system, &hot).await?;
+                let pace = Pace {
+                    rate,
+                    connections: self.extent.connections,
+                    lasting: self.extent.lasting,
+                };
+                let open = open_loop::run(system, &requests, pace).await?;
+                let points: Vec<_> = [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999]
+                    .map(|quantile| (quantile, open.latencies.value_at_quantile(quantile)))
+                    .to_vec();
+                say(&format!(
+                    "open loop {rate}/s {:<18} p50 {} µs, p99 {} µs, p99.9 {} µs, {} failed",
+                    system.name, points[0].1, points[4].1, points[6].1, open.failed
+                ));
+                self.seen.latencies.push(Latencies {
+                    system: system.name.clone(),
+                    rate,
+                    failed: open.failed,
+                    points,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_all(&mut self, cells: Vec<Measured>) {
+        for cell in cells {
+            say(&format!(
+                "{} {:<24} {:<18} round {}: {:>9.0}/s  µs {:>6.1} + {:>6.1} + {:>5.1}  p50 {:>6}  p99 {:>7}  failed {} wrong {}",
+                cell.workload,
+                cell.variant,
+                cell.system,
+                cell.round,
+                cell.requests_per_second,
+                cell.service_us,
+                cell.postgres_us,
+                cell.redis_us,
+                cell.p50_us,
+                cell.p99_us,
+                cell.failed,
+                cell.wrong,
+            ));
+            self.seen.cells.push(cell);
+        }
+    }
+}
+
+/// The tags that a service gives these users.
+async fn tags(system: &System, ids: &[Uuid]) -> Result<Tags> {
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let mut tags = Tags::new();
+    for id in ids {
+        let mut request = http.get(format!("http://{}/v1/users/{id}", system.address));
+        for (name, value) in &system.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await?;
+        let tag = response.headers().get("etag").ok_or("no ETag")?;
+        tags.insert(*id, tag.to_str()?.to_owned());
+    }
+    Ok(tags)
+}
+
+async fn put_all(url: &str, ids: &[Uuid], body: &str) -> Result<()> {
+    let client = redis::Client::open(url)?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    for share in ids.chunks(1_000) {
+        let mut pipe = redis::pipe();
+        for id in share {
+            pipe.set(format!("user:{id}"), body).ignore();
+        }
+        pipe.exec_async(&mut connection).await?;
+    }
+    Ok(())
+}

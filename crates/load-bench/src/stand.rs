@@ -1,0 +1,216 @@
+//! The database that everything is measured on: made once, kept for the runs to come.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use roster_test_services::{PostgresOptions, PostgresServer};
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::cpu::Tree;
+use crate::progress::say;
+
+/// PostgreSQL with the data.
+pub(crate) struct Stand {
+    server: PostgresServer,
+    pool: PgPool,
+    kept: PathBuf,
+    temporary: TempDir,
+    /// Every active user in the order of the list.
+    pub(crate) ids: Vec<Uuid>,
+    /// Rows of the table of users.
+    pub(crate) users: u64,
+}
+
+/// What the database says of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) notifications: i64,
+    pub(crate) activities: i64,
+}
+
+impl Stand {
+    const DATABASE: &'static str = "postgres";
+
+    /// Starts PostgreSQL on what is kept under a folder, and fills it when nothing is.
+    pub(crate) async fn start(folder: &Path, binary: &Path, users: u64) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let kept = std::fs::canonicalize(folder)?;
+        let settings = [
+            ("max_connections", "300"),
+            ("shared_buffers", "1GB"),
+            ("max_wal_size", "4GB"),
+            ("checkpoint_timeout", "30min"),
+        ];
+        let server = PostgresServer::start(PostgresOptions {
+            fsync: true,
+            preload_pg_stat_statements: true,
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            kept_in: Some(kept.join(format!("users-{users}"))),
+        })?;
+        let url = server.url(Self::DATABASE);
+        let pool = PgPool::connect(&url).await?;
+        for word in ["migrate", "seed"] {
+            if word == "seed" && count(&pool).await? >= users {
+                continue;
+            }
+            say(&format!("roster {word}, {users} users"));
+            let mut command = Command::new(binary);
+            command
+                .arg(word)
+                .env("ROSTER_DATABASE_URL", &url)
+                .env("ROSTER_DATA_DIR", kept.join("roster-data"))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            if word == "seed" {
+                command.args(["--seed", "1", "--users", &users.to_string()]);
+            }
+            let status = command.status().await?;
+            if !status.success() {
+                return Err(format!("roster {word} ended with {status}").into());
+            }
+        }
+        prepare(&pool, users).await?;
+        let ids = sqlx::query_scalar("SELECT id FROM bench.ids ORDER BY n")
+            .fetch_all(&pool)
+            .await?;
+        Ok(Self {
+            server,
+            users: count(&pool).await?,
+            pool,
+            kept,
+            temporary: tempfile::tempdir()?,
+            ids,
+        })
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        self.server.url(Self::DATABASE)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    pub(crate) fn postgres(&self) -> Tree {
+        Tree(self.server.pid())
+    }
+
+    /// What stays for the next run.
+    pub(crate) fn kept(&self) -> &Path {
+        &self.kept
+    }
+
+    /// A folder for one server, gone after the run.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.temporary.path().join(name.replace(' ', "-"));
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// What is stored of these users now.
+    pub(crate) async fn rows(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Row>> {
+        let rows: Vec<(Uuid, String, String, i64, i64)> = sqlx::query_as(
+            "SELECT id, email, name, notifications, activities \
+             FROM users JOIN user_stats ON user_id = id WHERE id = ANY($1)",
+        )
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, email, name, notifications, activities)| {
+                let row = Row {
+                    email,
+                    name,
+                    notifications,
+                    activities,
+                };
+                (id, row)
+            })
+            .collect())
+    }
+
+    /// Forgets the statements that PostgreSQL has counted.
+    pub(crate) async fn reset_statements(&self) -> Result<()> {
+        sqlx::query("SELECT pg_stat_statements_reset()")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// How many statements read users by id since then.
+    pub(crate) async fn user_reads(&self) -> Result<i64> {
+        let sql = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements \
+                   WHERE query ~* 'from\\s+users' AND query ~* 'metadata' \
+                   AND query !~* '\\m(insert|update|delete)\\M'";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// Writes what is not on the disk yet, so that it does not happen during a measurement.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        sqlx::query("CHECKPOINT").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// PostgreSQL's version.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let text: String = sqlx::query_scalar("SHOW server_version")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(text)
+    }
+}
+
+async fn count(pool: &PgPool) -> Result<u64> {
+    let there: Option<i64> = sqlx::query_scalar(
+        "SELECT CASE WHEN to_regclass('public.users') IS NULL THEN NULL ELSE 0::bigint END",
+    )
+    .fetch_one(pool)
+    .await?;
+    if there.is_none() {
+        return Ok(0);
+    }
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM users")
+        .fetch_one(pool)
+        .await?;
+    Ok(u64::try_from(count)?)
+}
+
+/// The ids in the order of the list, numbered, for lists of requests and for pgbench.
+async fn prepare(pool: &PgPool, users: u64) -> Result<()> {
+    let ready: bool = sqlx::query_scalar("SELECT to_regclass('bench.ids') IS NOT NULL")
+        .fetch_one(pool)
+        .await?;
+    if ready {
+        return Ok(());
+    }
+    say(&format!("numbering {users} users"));
+    for statement in [
+        "CREATE EXTENSION IF NOT EXISTS pg_stat_statements",
+        "CREATE SCHEMA IF NOT EXISTS bench",
+        "CREATE TABLE bench.unfinished AS \
+         SELECT row_number() OVER (ORDER BY created_at DESC, id DESC)::int AS n, id \
+         FROM users WHERE is_active AND deleted_at IS NULL",
+        "ALTER TABLE bench.unfinished ADD PRIMARY KEY (n)",
+        // Sets of ids that lie far apart, for pgbench.
+        "CREATE TABLE bench.samples AS SELECT n::int, array_agg(id) AS ids FROM ( \
+         SELECT id, (row_number() OVER () - 1) / 64 AS n FROM ( \
+         SELECT id FROM bench.unfinished ORDER BY random() LIMIT 256000) AS drawn) AS numbered \
+         GROUP BY n HAVING count(*) = 64",
+        "ALTER TABLE bench.samples ADD PRIMARY KEY (n)",
+        "VACUUM ANALYZE",
+        "ALTER TABLE bench.unfinished RENAME TO ids",
+    ] {
+        sqlx::query(statement).execute(pool).await?;
+    }
+    Ok(())
+}

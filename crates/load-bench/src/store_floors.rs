@@ -1,0 +1,193 @@
+//! What the stores alone can do: `pgbench` with the statements of a read, `redis-benchmark` with GET.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use roster_test_services::{RedisServer, find_postgres};
+use tokio::process::Command;
+
+use crate::Result;
+use crate::cpu::{self, Tree};
+use crate::measured::Measured;
+use crate::run::Extent;
+use crate::stand::Stand;
+
+const COLUMNS: &str =
+    "id, email, name, is_active, locale, avatar_url, metadata, version, created_at, updated_at";
+
+/// The floors below the services.
+pub(crate) struct StoreFloors<'a> {
+    stand: &'a Stand,
+    extent: &'a Extent,
+}
+
+impl<'a> StoreFloors<'a> {
+    const CLIENTS: u32 = 20;
+    /// Ids of one row of `bench.samples`.
+    pub(crate) const SAMPLE: usize = 64;
+
+    pub(crate) const fn new(stand: &'a Stand, extent: &'a Extent) -> Self {
+        Self { stand, extent }
+    }
+
+    /// Prepared reads by id: one row a statement, 16 rows, 64 rows. Nothing where `pgbench` is missing.
+    pub(crate) async fn postgres(&self, round: u64) -> Result<Vec<Measured>> {
+        let program = find_postgres()?.join("pgbench");
+        if !program.exists() {
+            return Ok(Vec::new());
+        }
+        let mut cells = Vec::new();
+        for (variant, rows) in [("single row", 1), ("ANY of 16", 16), ("ANY of 64", 64)] {
+            let script = self.stand.folder("pgbench")?.join(format!("{rows}.sql"));
+            std::fs::write(&script, self.script(rows))?;
+            let (postgres, generator) = (self.stand.postgres().used()?, cpu::of_ended_children()?);
+            let output = Command::new(&program)
+                .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+                .arg(format!("--client={}", Self::CLIENTS))
+                .arg(format!("--time={}", self.extent.lasting.as_secs().max(1)))
+                .arg("--file")
+                .arg(&script)
+                .args(["--host=127.0.0.1", "--username=postgres"])
+                .arg(format!("--port={}", self.stand.port()))
+                .arg("postgres")
+                .stdin(Stdio::null())
+                .output()
+                .await?;
+            let postgres = self.stand.postgres().used()?.saturating_sub(postgres);
+            let generator = cpu::of_ended_children()?.saturating_sub(generator);
+            let printed = String::from_utf8_lossy(&output.stdout);
+            let done = number(&printed, "number of transactions actually processed: ")
+                .ok_or_else(|| format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))?;
+            let per_second = number(&printed, "tps = ").unwrap_or_default();
+            let sample = Self::SAMPLE as f64;
+            let per_row = |time: Duration| time.as_secs_f64() * 1e6 / (done * sample).max(1.0);
+            cells.push(Measured {
+                users: self.stand.users,
+                workload: "W3".to_owned(),
+                variant: variant.to_owned(),
+                system: "pgbench".to_owned(),
+                round,
+                connections: Self::CLIENTS,
+                requests: whole(done * sample),
+                requests_per_second: per_second * sample,
+                postgres_us: per_row(postgres),
+                total_us: per_row(postgres),
+                generator_us: per_row(generator),
+                ..Measured::default()
+            });
+        }
+        Ok(cells)
+    }
+
+    /// A transaction that learns 64 ids and reads their rows, so many a statement.
+    fn script(&self, rows: usize) -> String {
+        let samples = (self.stand.ids.len() / Self::SAMPLE).clamp(1, 4_000);
+        let mut script = format!("\\set n random(0, {})\n", samples - 1);
+        let parts: Vec<_> = (0..Self::SAMPLE / rows)
+            .map(|part| {
+                let (from, to) = (part * rows + 1, (part + 1) * rows);
+                if rows == 1 {
+                    format!("ids[{from}] AS i{part}")
+                } else {
+                    format!("ids[{from}:{to}] AS i{part}")
+                }
+            })
+            .collect();
+        script += &format!(
+            "SELECT {} FROM bench.samples WHERE n = :n \\gset\n",
+            parts.join(", ")
+        );
+        for part in 0..parts.len() {
+            let condition = if rows == 1 {
+                format!("id = :i{part}")
+            } else {
+                format!("id = ANY(:i{part})")
+            };
+            script += &format!("SELECT {COLUMNS} FROM users WHERE {condition};\n");
+        }
+        script
+    }
+
+    /// GET of 355 octets over 64 connections. Nothing where `redis-benchmark` is missing.
+    pub(crate) async fn redis(&self, round: u64) -> Result<Vec<Measured>> {
+        let server = RedisServer::try_start(&[])?;
+        let (redis, generator) = (Tree(server.pid()).used()?, cpu::of_ended_children()?);
+        let requests = 50_000 * self.extent.lasting.as_secs().max(1);
+        let output = Command::new("redis-benchmark")
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-t",
+                "get",
+                "-d",
+                "355",
+                "-r",
+                "10000",
+                "--csv",
+            ])
+            .args(["-p", &server.addr().port().to_string()])
+            .args(["-c", &self.extent.connections.to_string()])
+            .args(["-n", &requests.to_string()])
+            .stdin(Stdio::null())
+            .output()
+            .await;
+        let Ok(output) = output else {
+            return Ok(Vec::new());
+        };
+        let redis = Tree(server.pid()).used()?.saturating_sub(redis);
+        let generator = cpu::of_ended_children()?.saturating_sub(generator);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let per_second = printed
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix("\"GET\",\"")?
+                    .split('"')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            .ok_or_else(|| format!("redis-benchmark: {printed}"))?;
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / requests as f64;
+        Ok(vec![Measured {
+            users: self.stand.users,
+            workload: "W1".to_owned(),
+            variant: "GET".to_owned(),
+            system: "redis-benchmark".to_owned(),
+            round,
+            connections: self.extent.connections,
+            requests,
+            requests_per_second: per_second,
+            redis_us: each(redis),
+            total_us: each(redis),
+            generator_us: each(generator),
+            ..Measured::default()
+        }])
+    }
+}
+
+fn number(printed: &str, before: &str) -> Option<f64> {
+    let line = printed.lines().find_map(|line| line.strip_prefix(before))?;
+    line.split([' ', '/']).next()?.parse().ok()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of this size are exact"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pgbench_is_read() {
+        let printed = "number of transactions actually processed: 1234/5\ntps = 61.5 (without)\n";
+        assert_eq!(number(printed, "tps = "), Some(61.5));
+        let done = number(printed, "number of transactions actually processed: ");
+        assert_eq!(done, Some(1_234.0));
+    }
+}

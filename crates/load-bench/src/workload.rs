@@ -1,0 +1,230 @@
+//! The workloads: what is asked of which system, and in what state its caches are then.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::Result;
+use crate::depth::Cursors;
+use crate::requests::{Request, mixed, uniform, zipf};
+use crate::sampling::Expected;
+use crate::stand::Stand;
+use crate::system::{Kind, System};
+
+/// One of the eight, in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Workload {
+    /// `W1` to `W8`.
+    pub(crate) name: &'static str,
+    /// Its form, for those that have several.
+    pub(crate) variant: &'static str,
+    /// 0 stands for the number that the run is told.
+    pub(crate) connections: u32,
+    pub(crate) state: State,
+    kind: Ask,
+}
+
+/// What has to be so before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The caches have what is asked for.
+    Warm,
+    /// The caches have nothing.
+    Empty,
+    /// It does not matter.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Hot,
+    Uniform,
+    Miss,
+    Mixed,
+    Page(u32),
+    Offset(u32),
+    Dashboard,
+    Below(&'static str),
+    NotModified,
+}
+
+const fn workload(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
+    Workload {
+        name,
+        variant,
+        connections: 0,
+        state,
+        kind,
+    }
+}
+
+const fn alone(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
+    Workload {
+        connections: 1,
+        ..workload(name, variant, state, kind)
+    }
+}
+
+/// Those that a closed loop measures. Caches are emptied late, because warming them takes long.
+pub(crate) const ALL: &[Workload] = &[
+    workload("W1", "hot", State::Warm, Ask::Hot),
+    workload("W8", "not modified", State::Warm, Ask::NotModified),
+    workload("W2", "uniform", State::Warm, Ask::Uniform),
+    workload("W4", "5 % updates", State::Warm, Ask::Mixed),
+    workload("W5", "first page", State::Any, Ask::Page(0)),
+    workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
+    workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
+    workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
+    workload("W5", "OFFSET at 90 %", State::Any, Ask::Offset(90)),
+    workload("W3", "miss", State::Empty, Ask::Miss),
+    alone("W3", "miss, 1 connection", State::Empty, Ask::Miss),
+    Workload {
+        connections: 4,
+        ..workload("W3", "miss, 4 connections", State::Empty, Ask::Miss)
+    },
+    workload("W6", "dashboard", State::Empty, Ask::Dashboard),
+    alone(
+        "W6",
+        "dashboard, 1 connection",
+        State::Empty,
+        Ask::Dashboard,
+    ),
+    alone("W6", "stats alone", State::Empty, Ask::Below("stats")),
+    alone(
+        "W6",
+        "notifications alone",
+        State::Empty,
+        Ask::Below("notifications?unread=true&limit=20"),
+    ),
+    alone(
+        "W6",
+        "activity alone",
+        State::Empty,
+        Ask::Below("activity?limit=20"),
+    ),
+];
+
+/// What is sent, and what has to come back.
+pub(crate) struct List {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) expected: Expected,
+    /// What the caches must have for it.
+    pub(crate) warmed: Vec<Uuid>,
+}
+
+/// The tags that a client has of popular users.
+pub(crate) type Tags = HashMap<Uuid, String>;
+
+impl Workload {
+    /// So many users are popular.
+    pub(crate) const HOT: usize = 10_000;
+    /// So many are in Redis.
+    pub(crate) const IN_REDIS: usize = 100_000;
+    const LENGTH: usize = 100_000;
+    /// Longer than a cell lasts: what was read once is no miss.
+    const MISSES: usize = 400_000;
+    const PAGE: usize = 50;
+
+    /// Whether a system can do it.
+    pub(crate) const fn suits(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Constant => matches!(self.kind, Ask::Hot),
+            Kind::RedisGet => matches!(self.kind, Ask::Hot | Ask::Uniform),
+            Kind::Peer => !matches!(self.kind, Ask::NotModified | Ask::Below(_)),
+            Kind::Service => !matches!(self.kind, Ask::Offset(_)),
+        }
+    }
+
+    /// Whether it needs the cursors of a system's pages.
+    pub(crate) const fn walks(&self) -> bool {
+        matches!(self.kind, Ask::Page(1..))
+    }
+
+    /// Whether it needs the tags of popular users.
+    pub(crate) const fn needs_tags(&self) -> bool {
+        matches!(self.kind, Ask::NotModified)
+    }
+
+    /// The popular users: spread over the whole table.
+    pub(crate) fn hot(stand: &Stand, count: usize) -> Vec<Uuid> {
+        let step = (stand.ids.len() / count).max(1);
+        stand
+            .ids
+            .iter()
+            .step_by(step)
+            .take(count)
+            .copied()
+            .collect()
+    }
+
+    /// What is sent in one round. Every system gets the same in the same round.
+    pub(crate) fn list(
+        &self,
+        stand: &Stand,
+        system: &System,
+        constant: &str,
+        round: u64,
+        cursors: &Cursors,
+        tags: &Tags,
+    ) -> Result<List> {
+        let ids = &stand.ids;
+        let hot = || Self::hot(stand, Self::HOT);
+        let users = |ids: Vec<Uuid>| ids.into_iter().map(Request::user).collect::<Vec<_>>();
+        let mut warmed = Vec::new();
+        let (requests, expected) = match self.kind {
+            Ask::Hot => {
+                warmed = hot();
+                (users(zipf(&warmed, Self::LENGTH, round)?), Expected::User)
+            }
+            Ask::NotModified => {
+                warmed = hot();
+                let with_tag = |id: Uuid| Request {
+                    header: tags.get(&id).map(|tag| format!("If-None-Match: {tag}")),
+                    ..Request::user(id)
+                };
+                let drawn = zipf(&warmed, Self::LENGTH, round)?;
+                let requests = drawn.into_iter().map(with_tag).collect();
+                (requests, Expected::NotModified)
+            }
+            Ask::Uniform => {
+                warmed = Self::hot(stand, Self::IN_REDIS);
+                let drawn = uniform(&warmed, 2 * Self::LENGTH, round);
+                (users(drawn), Expected::User)
+            }
+            Ask::Mixed => {
+                warmed = hot();
+                (mixed(&warmed, Self::LENGTH, round)?, Expected::ChangingUser)
+            }
+            Ask::Miss => (users(uniform(ids, Self::MISSES, round)), Expected::User),
+            Ask::Page(percent) => {
+                let (path, at) = cursors.page(percent, Self::PAGE)?;
+                let rows = ids.iter().skip(at).take(Self::PAGE).copied().collect();
+                (vec![Request::get(path)], Expected::Page(rows))
+            }
+            Ask::Offset(percent) => {
+                let at = ids.len() / 100 * percent as usize;
+                let rows = ids.iter().skip(at).take(Self::PAGE).copied().collect();
+                let path = format!("/v1/users?limit={}&offset={at}", Self::PAGE);
+                (vec![Request::get(path)], Expected::Page(rows))
+            }
+            Ask::Dashboard => (below(ids, "dashboard", round), Expected::Dashboard),
+            Ask::Below(what) => (below(ids, what, round), Expected::Ready),
+        };
+        let expected = match system.kind {
+            Kind::Constant | Kind::RedisGet => Expected::Constant(constant.to_owned()),
+            Kind::Service | Kind::Peer => expected,
+        };
+        Ok(List {
+            requests,
+            expected,
+            warmed,
+        })
+    }
+}
+
+fn below(ids: &[Uuid], what: &str, round: u64) -> Vec<Request> {
+    uniform(ids, Workload::MISSES, round)
+        .into_iter()
+        .map(|id| Request::get(format!("/v1/users/{id}/{what}")))
+        .collect()
+}
