@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use roster_domain::{User, UserVersion};
 
+use crate::Rendition;
+
 /// How fresh a read must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
@@ -34,6 +36,8 @@ pub struct Answer {
     pub bound: StalenessBound,
     /// Where it came from.
     pub trace: ReadTrace,
+    /// What was made of the row before, if it is kept in this process.
+    pub rendition: Rendition,
 }
 
 /// What this process can say of a user at once.

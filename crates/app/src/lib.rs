@@ -20,6 +20,7 @@ mod batching;
 mod caching;
 
 mod cache_event;
+mod rendition;
 mod runtime;
 mod shared_error;
 
@@ -38,6 +39,7 @@ pub use dashboard::{
 };
 pub use notifications::{NotificationDraft, NotificationService};
 pub use once::{AnswerKeeper, Answered, KeyedRequest, KeysInUse};
+pub use rendition::Rendition;
 pub use runtime::Runtime;
 pub use search::{FoundUsers, SearchIndexer, SearchService};
 pub use stats::StatsService;

@@ -1,5 +1,6 @@
 //! What the stores alone can do: `pgbench` with the statements of a read, `redis-benchmark` with GET.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::process::Command;
 use crate::Result;
 use crate::cpu::{self, Tree};
 use crate::measured::Measured;
+use crate::progress::say;
 use crate::run::Extent;
 use crate::stand::Stand;
 
@@ -32,10 +34,10 @@ impl<'a> StoreFloors<'a> {
 
     /// Prepared reads by id: one row a statement, 16 rows, 64 rows. Nothing where `pgbench` is missing.
     pub(crate) async fn postgres(&self, round: u64) -> Result<Vec<Measured>> {
-        let program = find_postgres()?.join("pgbench");
-        if !program.exists() {
+        let Some(program) = pgbench() else {
+            say("no pgbench: its floors are left out");
             return Ok(Vec::new());
-        }
+        };
         let mut cells = Vec::new();
         for (variant, rows) in [("single row", 1), ("ANY of 16", 16), ("ANY of 64", 64)] {
             let script = self.stand.folder("pgbench")?.join(format!("{rows}.sql"));
@@ -132,6 +134,7 @@ impl<'a> StoreFloors<'a> {
             .output()
             .await;
         let Ok(output) = output else {
+            say("no redis-benchmark: its floor is left out");
             return Ok(Vec::new());
         };
         let redis = Tree(server.pid()).used()?.saturating_sub(redis);
@@ -163,6 +166,22 @@ impl<'a> StoreFloors<'a> {
             ..Measured::default()
         }])
     }
+}
+
+/// It comes with the server, or with its client on PATH.
+fn pgbench() -> Option<PathBuf> {
+    let beside = find_postgres().ok().map(|folder| folder.join("pgbench"));
+    let on_path = std::env::var_os("PATH")
+        .map(|path| {
+            std::env::split_paths(&path)
+                .map(|folder| folder.join("pgbench"))
+                .collect()
+        })
+        .unwrap_or_else(Vec::new);
+    beside
+        .into_iter()
+        .chain(on_path)
+        .find(|program| program.is_file())
 }
 
 fn number(printed: &str, before: &str) -> Option<f64> {

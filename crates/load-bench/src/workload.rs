@@ -94,13 +94,13 @@ pub(crate) const ALL: &[Workload] = &[
         "W6",
         "notifications alone",
         State::Empty,
-        Ask::Below("notifications?unread=true&limit=20"),
+        Ask::Below("notifications?state=unread&limit=10"),
     ),
     alone(
         "W6",
         "activity alone",
         State::Empty,
-        Ask::Below("activity?limit=20"),
+        Ask::Below("activity?limit=10"),
     ),
 ];
 

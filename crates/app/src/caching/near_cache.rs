@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::Rendition;
 
 /// The cache in this process, guarded so that what was read before an invalidation is never
 /// kept after it.
@@ -78,10 +79,13 @@ pub(super) struct Hit {
     pub(super) left: Duration,
     /// The era that it belongs to.
     pub(super) era: Era,
+    /// What was made of it.
+    pub(super) rendition: Rendition,
 }
 
 struct Entry {
     content: Kept,
+    rendition: Rendition,
     era: Era,
     /// On the monotonic clock.
     expires: Duration,
@@ -117,6 +121,8 @@ impl NearCache {
     const STRIPES: usize = if cfg!(feature = "explored") { 2 } else { 1_024 };
     /// What an entry costs beyond the user's own octets: keys, counters, the map's slots.
     const OVERHEAD: u64 = 256;
+    /// What is made of a user has its texts once more, and so much around them.
+    const RENDITION: usize = 320;
     /// Stands for the connection where this process is the only writer: its own invalidations
     /// are all there are.
     pub(super) const LOCAL: ConnectionEpoch = ConnectionEpoch(u64::MAX);
@@ -185,6 +191,7 @@ impl NearCache {
             content: entry.content.clone(),
             left,
             era: entry.era,
+            rendition: entry.rendition.clone(),
         })
     }
 
@@ -210,6 +217,7 @@ impl NearCache {
     ) -> bool {
         let entry = Arc::new(Entry {
             content,
+            rendition: Rendition::with_room(),
             era: ticket.era,
             expires: self.clock.monotonic().saturating_add(ttl),
         });
@@ -321,7 +329,7 @@ impl Weighter<UserId, Arc<Entry>> for Octets {
                     .map_or(0, |locale| locale.as_str().len())
                 + user.avatar_url.as_ref().map_or(0, |url| url.as_str().len())
                 + user.metadata.as_str().len();
-            size_of::<User>() + texts
+            size_of::<User>() + 2 * texts + NearCache::RENDITION
         });
         NearCache::OVERHEAD + user as u64
     }

@@ -12,8 +12,8 @@ use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
 use crate::shared_error::Share as _;
 use crate::{
-    Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Runtime, StalenessBound, Tier,
-    TierStatus, UserError,
+    Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Rendition, Runtime,
+    StalenessBound, Tier, TierStatus, UserError,
 };
 
 /// The way of a read.
@@ -132,7 +132,12 @@ impl Reader {
             l1: Some(TierStatus::Hit { ttl: hit.left }),
             l2: None,
         };
-        Near::User(Answer { user, bound, trace })
+        Near::User(Answer {
+            user,
+            bound,
+            trace,
+            rendition: hit.rendition,
+        })
     }
 
     /// Loads users, each at most once at a time in this process.
@@ -250,6 +255,7 @@ impl Reader {
             } else {
                 loaded.trace
             },
+            rendition: Rendition::default(),
         })))
     }
 

@@ -5,11 +5,11 @@ use roster_app::{Action, AtHand, UserError};
 use roster_domain::{UserId, UserVersion};
 
 use super::read_headers::describe_read;
-use super::reply;
+use super::reply::UserReply;
 use super::user_body::UserBody;
 use crate::capacity::Class;
 use crate::extract::{
-    ApiPath, ApiQuery, Caller, Consistency, EntityTag, FromQuery, IfNoneMatch, NoCache, Query,
+    ApiPath, ApiQuery, Caller, Consistency, FromQuery, IfNoneMatch, NoCache, Query,
 };
 use crate::middleware::{Sender, is_overload};
 use crate::problem::{Problem, documented_problems};
@@ -87,11 +87,13 @@ pub(super) async fn get_user(
             answer?
         }
     };
-    let tag = EntityTag::of_version(answer.user.version);
-    let mut response = if held.has(&tag) {
-        reply::not_modified(&tag)
+    let kept = answer
+        .rendition
+        .get_or_make(|| UserReply::of(&answer.user))?;
+    let mut response = if held.has(&kept.tag) {
+        kept.not_modified()
     } else {
-        reply::user(StatusCode::OK, &answer.user)?
+        kept.whole(StatusCode::OK)
     };
     describe_read(&mut response, &answer);
     Ok(response)

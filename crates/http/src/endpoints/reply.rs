@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Frame;
 use roster_domain::User;
 use serde::Serialize;
@@ -28,11 +28,54 @@ pub(super) fn tagged_json(body: &impl Serialize, held: &IfNoneMatch) -> Result<R
 
 /// One user with its strong tag.
 pub(super) fn user(status: StatusCode, user: &User) -> Result<Response, Problem> {
-    let mut response = json(status, &UserBody::from(user))?;
+    Ok(UserReply::of(user)?.whole(status))
+}
+
+/// What an answer says of a user, whatever the request: made once for a user who is kept.
+pub(super) struct UserReply {
+    pub(super) tag: EntityTag,
+    tag_header: HeaderValue,
+    body: Bytes,
+}
+
+impl UserReply {
+    pub(super) fn of(user: &User) -> Result<Self, Problem> {
+        let tag = EntityTag::of_version(user.version);
+        Ok(Self {
+            tag_header: tag.header(),
+            tag,
+            body: Bytes::from(serialized(&UserBody::from(user))?),
+        })
+    }
+
+    /// The user with its tag.
+    pub(super) fn whole(&self, status: StatusCode) -> Response {
+        let mut response = sized(Body::from(self.body.clone()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::ETAG, self.tag_header.clone());
+        response
+    }
+
+    /// That the client has it already.
+    pub(super) fn not_modified(&self) -> Response {
+        let mut response = sized(Body::new(NoContent));
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+            .headers_mut()
+            .insert(header::ETAG, self.tag_header.clone());
+        response
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// With room for the headers of a read, so that the map does not grow several times on its way.
+fn sized(body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.headers_mut() = HeaderMap::with_capacity(12);
     response
-        .headers_mut()
-        .insert(header::ETAG, EntityTag::of_version(user.version).header());
-    Ok(response)
 }
 
 /// What the client has already: no body is made for it.
@@ -80,10 +123,7 @@ pub(super) fn tagged(
 pub(super) fn octets(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }
 
