@@ -5,7 +5,7 @@ mod list_users;
 mod batch_get_users;
 mod create_user;
 mod delete_user;
-mod get_user;
+pub(crate) mod get_user;
 mod look_up_user;
 mod restore_user;
 mod update_user;

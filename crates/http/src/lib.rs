@@ -12,6 +12,7 @@ pub mod wiring;
 pub mod authentication;
 pub mod endpoints;
 mod extract;
+mod hot_reads;
 pub mod openapi;
 pub mod router;
 pub mod server;

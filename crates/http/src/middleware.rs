@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use roster_domain::ports::Clock;
 
 pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
@@ -64,8 +64,35 @@ impl Envelope {
         }
     }
 
+    /// On the monotonic clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// What is noted of a request that came at this moment.
+    pub(crate) fn arrival(&self, started: Duration, headers: &HeaderMap) -> Arrival {
+        Arrival {
+            started,
+            request_id: self.ids.of(headers),
+        }
+    }
+
+    /// Who may come in.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// What stands between a request and its work.
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
     /// Why a request goes no further, from its head alone.
-    fn refusal(&self, request: &Request, is_routed: bool) -> Option<Problem> {
+    pub(crate) fn refusal<B>(
+        &self,
+        request: &http::Request<B>,
+        is_routed: bool,
+    ) -> Option<Problem> {
         limits::refusal(request, is_routed, &self.limits).or_else(|| self.hosts.refusal(request))
     }
 
@@ -119,31 +146,47 @@ impl Envelope {
         response
     }
 
-    fn finish(&self, answered: &Answered<'_>, response: &mut Response) {
-        let took = self.clock.monotonic().saturating_sub(answered.started);
+    /// Makes an answer of what a route or a refusal came to: problems are rendered, every
+    /// answer's headers are there, and it is counted.
+    pub(crate) fn complete(
+        &self,
+        arrival: &Arrival,
+        (method, route, uri): (&Method, &str, &Uri),
+        mut response: Response,
+    ) -> Response {
+        let Arrival {
+            started,
+            request_id,
+        } = arrival;
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            let quotas = std::mem::take(response.headers_mut());
+            let id = request_id.to_str().unwrap_or_default();
+            response = rendered(&problem, method, route, uri, id);
+            response.headers_mut().extend(quotas);
+        }
+        let took = self.clock.monotonic().saturating_sub(*started);
         let status = response.status();
-        headers::complete(response, answered.request_id);
-        self.metrics
-            .request_finished(answered.route, answered.method, status, took);
+        headers::complete(&mut response, request_id);
+        self.metrics.request_finished(route, method, status, took);
         if took >= Self::SLOW {
             tracing::warn!(
-                request.id = answered.request_id.to_str().unwrap_or_default(),
-                method = %answered.method,
-                route = answered.route,
+                request.id = request_id.to_str().unwrap_or_default(),
+                method = %method,
+                route = route,
                 status = status.as_u16(),
                 duration_ms = took.as_millis(),
                 "a request was slow"
             );
         }
+        response
     }
 }
 
-/// One request and what is known of it when it is answered.
-struct Answered<'a> {
+/// What is known of a request from its beginning.
+pub(crate) struct Arrival {
+    /// On the monotonic clock.
     started: Duration,
-    request_id: &'a http::HeaderValue,
-    route: &'a str,
-    method: &'a Method,
+    request_id: HeaderValue,
 }
 
 /// The layer.
@@ -152,35 +195,14 @@ pub(crate) async fn envelope(
     request: Request,
     next: Next,
 ) -> Response {
-    let started = envelope.clock.monotonic();
-    let request_id = envelope.ids.of(request.headers());
+    let arrival = envelope.arrival(envelope.now(), request.headers());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let pattern = matched.as_ref().map(MatchedPath::as_str);
     let route = pattern.unwrap_or("unmatched");
     let (method, uri) = (request.method().clone(), request.uri().clone());
 
-    let mut response = envelope.run(request, matched.as_ref(), next).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let quotas = std::mem::take(response.headers_mut());
-        response = rendered(
-            &problem,
-            &method,
-            route,
-            &uri,
-            request_id.to_str().unwrap_or_default(),
-        );
-        response.headers_mut().extend(quotas);
-    }
-    envelope.finish(
-        &Answered {
-            started,
-            request_id: &request_id,
-            route,
-            method: &method,
-        },
-        &mut response,
-    );
-    response
+    let response = envelope.run(request, matched.as_ref(), next).await;
+    envelope.complete(&arrival, (&method, route, &uri), response)
 }
 
 fn rendered(

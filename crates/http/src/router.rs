@@ -1,12 +1,23 @@
 //! All routes and what stands around them.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use futures::future::Either;
+use http::Request;
+use hyper::body::Body as HttpBody;
+use tower::Service;
 
 use crate::endpoints;
+use crate::hot_reads::HotReads;
 use crate::middleware::{Envelope, Guards, envelope};
 use crate::services::Services;
 use crate::settings::HttpSettings;
@@ -36,12 +47,60 @@ impl FromRef<ApiState> for Arc<Guards> {
     }
 }
 
-/// The whole service as a router.
-pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
+/// The whole service.
+#[derive(Clone)]
+pub struct Api {
+    hot_reads: Option<Arc<HotReads>>,
+    router: Router,
+}
+
+impl Api {
+    /// The answer, if memory has it.
+    pub(crate) fn at_hand<B: HttpBody>(&self, request: &Request<B>) -> Option<Response> {
+        self.hot_reads.as_ref()?.answer(request)
+    }
+
+    /// The answer by way of the router.
+    pub(crate) fn routed(&self, request: Request<Body>) -> RouteFuture<Infallible> {
+        self.router.clone().call(request)
+    }
+}
+
+/// Routes of which nothing is answered ahead of them.
+impl From<Router> for Api {
+    fn from(router: Router) -> Self {
+        Self {
+            hot_reads: None,
+            router,
+        }
+    }
+}
+
+impl Service<Request<Body>> for Api {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // That of a router always is.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self.at_hand(&request) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => Either::Right(self.routed(request)),
+        }
+    }
+}
+
+/// All routes, with what memory answers ahead of them.
+pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Api {
     let guards = Arc::new(Guards::new(&services, settings));
     let envelope_state = Arc::new(Envelope::new(&services, settings, Arc::clone(&guards)));
     let (routes, _) = endpoints::routes().split_for_parts();
-    routes
+    let hot_reads = HotReads::new(Arc::clone(&envelope_state), Arc::clone(&services.users));
+    let router = routes
         .merge(endpoints::me::routes())
         .merge(endpoints::pages())
         .fallback(endpoints::no_such_path)
@@ -53,5 +112,9 @@ pub fn router(services: Arc<Services>, settings: &HttpSettings) -> Router {
             max_import: settings.max_import,
             guards,
             require_if_match: settings.require_if_match,
-        })
+        });
+    Api {
+        hot_reads: Some(Arc::new(hot_reads)),
+        router,
+    }
 }

@@ -23,7 +23,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use roster_domain::ports::Clock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -34,6 +33,7 @@ pub use open_files::allow_open_files;
 pub use signals::Signals;
 
 use crate::metrics::Metrics;
+use crate::router::Api;
 use crate::services::Draining;
 use crate::settings::HttpSettings;
 use crate::system::SystemClock;
@@ -42,7 +42,7 @@ use traffic::Timeouts;
 
 /// Answers requests until it is stopped.
 pub struct Server {
-    router: Router,
+    api: Api,
     settings: HttpSettings,
     draining: Draining,
     metrics: Option<Arc<Metrics>>,
@@ -58,9 +58,9 @@ pub struct Stopped {
 
 impl Server {
     /// A server of these routes.
-    pub fn new(router: Router, settings: HttpSettings, draining: Draining) -> Self {
+    pub fn new(api: impl Into<Api>, settings: HttpSettings, draining: Draining) -> Self {
         Self {
-            router,
+            api: api.into(),
             settings,
             draining,
             metrics: None,
@@ -144,7 +144,7 @@ impl Server {
         };
         let serving = connection::serve(
             stream,
-            self.router.clone(),
+            self.api.clone(),
             (timeouts, Arc::clone(&self.clock)),
             self.draining.clone(),
             phase.subscribe(),

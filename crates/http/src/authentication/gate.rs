@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use http::HeaderMap;
 use roster_app::{Standing, UserService};
 
@@ -34,6 +35,23 @@ impl Gate {
             }
             refusal.into()
         })
+    }
+
+    /// Who sends a request, if that is known at once: the token was verified before, and the
+    /// user's standing is at hand. Nothing is refused or counted here.
+    pub(crate) fn at_hand(&self, headers: &HeaderMap) -> Option<Caller> {
+        let issuers = match &self.authentication {
+            Authentication::Required(issuers) => issuers,
+            Authentication::Off(anybody) => {
+                return Some(Caller::new(Arc::clone(anybody), Standing::Good));
+            }
+        };
+        let principal = issuers.remembered(headers)?;
+        let standing = match principal.user() {
+            None => Standing::Good,
+            Some(id) => self.users.standing(id).now_or_never()?,
+        };
+        (standing == Standing::Good).then(|| Caller::new(principal, standing))
     }
 
     async fn examine(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {

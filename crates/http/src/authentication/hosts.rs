@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use axum::extract::Request;
-use http::header;
+use http::{Request, header};
 
 use crate::problem::Problem;
 use crate::settings::HttpSettings;
@@ -30,7 +29,7 @@ impl Hosts {
 
     /// Why a request goes no further, from the name that it calls this service by. A request
     /// without a name is no browser's.
-    pub(crate) fn refusal(&self, request: &Request) -> Option<Problem> {
+    pub(crate) fn refusal<B>(&self, request: &Request<B>) -> Option<Problem> {
         let names = self.0.as_ref()?;
         let is_known = |host: &str| {
             let name = without_port(host);

@@ -38,14 +38,21 @@ impl Issuers {
     pub(crate) async fn principal(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
         let text = bearer::token(headers)?;
         let digest = Digest::of(text);
-        let now = self.clock.monotonic();
-        if let Some(principal) = self
-            .remembered
-            .get(&digest, now, |issuer| self.generation(issuer))
-        {
-            return Ok(principal);
+        match self.remembered_by(&digest) {
+            Some(principal) => Ok(principal),
+            None => self.verify(text, digest).await,
         }
-        self.verify(text, digest).await
+    }
+
+    /// Whom the token of a request speaks of, if it was verified before.
+    pub(super) fn remembered(&self, headers: &HeaderMap) -> Option<Arc<Principal>> {
+        self.remembered_by(&Digest::of(bearer::token(headers).ok()?))
+    }
+
+    fn remembered_by(&self, digest: &Digest) -> Option<Arc<Principal>> {
+        let now = self.clock.monotonic();
+        self.remembered
+            .get(digest, now, |issuer| self.generation(issuer))
     }
 
     async fn verify(&self, text: &str, digest: Digest) -> Result<Arc<Principal>, Refusal> {

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{Action, AtHand, UserError};
+use roster_app::{Action, Answer, AtHand, UserError};
 use roster_domain::{UserId, UserVersion};
 
 use super::read_headers::describe_read;
@@ -14,6 +14,9 @@ use crate::extract::{
 use crate::middleware::{Sender, is_overload};
 use crate::problem::{Problem, documented_problems};
 use crate::router::ApiState;
+
+/// The route's pattern.
+pub(crate) const PATH: &str = "/v1/users/{id}";
 
 /// How fresh the answer must be.
 #[derive(utoipa::IntoParams)]
@@ -81,12 +84,17 @@ pub(super) async fn get_user(
         AtHand::Loading => users.get(id, freshness).await?,
         AtHand::Nothing => {
             let guards = &state.guards;
-            let place = guards.enter(Class::Read, "/v1/users/{id}", Sender::from(&caller))?;
+            let place = guards.enter(Class::Read, PATH, Sender::from(&caller))?;
             let answer = users.get(id, freshness).await.map_err(Problem::from);
             place.finish(answer.as_ref().err().is_some_and(is_overload));
             answer?
         }
     };
+    respond(&answer, &held)
+}
+
+/// The user, or that the client has it, with what the caches did.
+pub(crate) fn respond(answer: &Answer, held: &IfNoneMatch) -> Result<Response, Problem> {
     let kept = answer
         .rendition
         .get_or_make(|| UserReply::of(&answer.user))?;
@@ -95,6 +103,6 @@ pub(super) async fn get_user(
     } else {
         kept.whole(StatusCode::OK)
     };
-    describe_read(&mut response, &answer);
+    describe_read(&mut response, answer);
     Ok(response)
 }

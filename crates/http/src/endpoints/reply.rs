@@ -35,16 +35,19 @@ pub(super) fn user(status: StatusCode, user: &User) -> Result<Response, Problem>
 pub(super) struct UserReply {
     pub(super) tag: EntityTag,
     tag_header: HeaderValue,
+    length: HeaderValue,
     body: Bytes,
 }
 
 impl UserReply {
     pub(super) fn of(user: &User) -> Result<Self, Problem> {
         let tag = EntityTag::of_version(user.version);
+        let body = serialized(&UserBody::from(user))?;
         Ok(Self {
             tag_header: tag.header(),
             tag,
-            body: Bytes::from(serialized(&UserBody::from(user))?),
+            length: HeaderValue::from(body.len()),
+            body: Bytes::from(body),
         })
     }
 
@@ -54,6 +57,7 @@ impl UserReply {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CONTENT_LENGTH, self.length.clone());
         headers.insert(header::ETAG, self.tag_header.clone());
         response
     }

@@ -45,6 +45,11 @@ impl EntityTag {
 pub(crate) struct IfNoneMatch(Option<Tags>);
 
 impl IfNoneMatch {
+    /// What these headers say.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(Tags::read(headers, &header::IF_NONE_MATCH).unwrap_or_default())
+    }
+
     /// Whether the client has this representation, by the weak comparison.
     pub(crate) fn has(&self, tag: &EntityTag) -> bool {
         match &self.0 {
@@ -59,9 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(
-            Tags::read(&parts.headers, &header::IF_NONE_MATCH).unwrap_or_default(),
-        ))
+        Ok(Self::of(&parts.headers))
     }
 }
 

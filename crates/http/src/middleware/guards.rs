@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{MatchedPath, Request};
-use http::{Extensions, Method};
+use http::{Extensions, HeaderMap, Method, Uri};
 use hyper::body::Body as _;
 use roster_app::PrincipalKey;
 
@@ -127,6 +127,17 @@ impl Guards {
         }
         let sender = Sender::of(request.extensions());
         self.quotas.refused(self.quotas.number_of(sender), refusal)
+    }
+
+    /// Counts a read that memory may answer in its caller's quotas. It takes no place.
+    pub(crate) fn charge_read(
+        &self,
+        caller: &Caller,
+        route: &str,
+        (method, uri, headers): (&Method, &Uri, &HeaderMap),
+    ) -> Result<Charge<'_>, Problem> {
+        let number = self.quotas.number_of(Sender::from(caller));
+        self.quotas.charge(number, route, method, uri, headers)
     }
 
     /// Takes a place for a handler that found no answer in memory.

@@ -1,4 +1,4 @@
-use axum::extract::Request;
+use http::Request;
 
 use crate::endpoints::is_no_json;
 use crate::extract::accept;
@@ -22,7 +22,11 @@ impl Limits {
 }
 
 /// Why a request goes no further, from its head alone.
-pub(super) fn refusal(request: &Request, is_routed: bool, limits: &Limits) -> Option<Problem> {
+pub(super) fn refusal<B>(
+    request: &Request<B>,
+    is_routed: bool,
+    limits: &Limits,
+) -> Option<Problem> {
     let uri = request.uri();
     if uri
         .path_and_query()

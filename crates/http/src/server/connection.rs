@@ -1,11 +1,11 @@
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use axum::Router;
 use axum::response::Response;
+use futures::future::Either;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
@@ -15,13 +15,13 @@ use hyper_util::rt::TokioIo;
 use roster_domain::ports::Clock;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 
 use super::arriving::arriving;
 use super::patience::Patience;
 use super::patient_stream::PatientStream;
 use super::traffic::{Timeouts, Traffic};
 use crate::quotas::Peer;
+use crate::router::Api;
 use crate::services::Draining;
 
 /// What connections are told while the server stops.
@@ -42,7 +42,7 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Answers the requests of one connection, to its end or the server's.
 pub(super) async fn serve(
     stream: TcpStream,
-    router: Router,
+    api: Api,
     (timeouts, clock): (Timeouts, Arc<dyn Clock>),
     draining: Draining,
     mut phase: watch::Receiver<Phase>,
@@ -55,23 +55,21 @@ pub(super) async fn serve(
     let traffic = Arc::new(Traffic::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.begin();
+        if let Some(response) = api.at_hand(&request) {
+            return Either::Left(ready(Ok(last_of(&draining, response))));
+        }
         let running = Running::of(&traffic);
         let mut request = request.map(|body| arriving(body, &traffic, timeouts.stall, &clock));
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        let answer = router.clone().oneshot(request);
+        let answer = api.routed(request);
         let draining = draining.clone();
-        async move {
-            let mut response: Response = answer.await?;
+        Either::Right(async move {
+            let response = answer.await?;
             drop(running);
-            if draining.has_begun() {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        }
+            Ok::<_, Infallible>(last_of(&draining, response))
+        })
     });
     let stream = PatientStream::new(stream, Arc::clone(&traffic), timeouts.stall, &clock);
     let mut connection = pin!(
@@ -110,6 +108,16 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// While the server stops, an answer says that no other request is taken.
+fn last_of(draining: &Draining, mut response: Response) -> Response {
+    if draining.has_begun() {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// A handler that runs.

@@ -32,6 +32,7 @@ mod standing;
 mod transfer;
 
 mod failures;
+mod hot_reads;
 mod refusals;
 
 mod document;

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -24,7 +23,7 @@ use roster_domain::ports::{
 };
 use roster_http::authentication::Authentication;
 use roster_http::metrics::Metrics;
-use roster_http::router::router;
+use roster_http::router::{Api as Routes, router};
 use roster_http::services::{Dependency, Draining, Services};
 use roster_http::settings::HttpSettings;
 use serde_json::{Value, json};
@@ -156,7 +155,7 @@ impl Parts {
 
 /// A running service.
 pub(crate) struct Api {
-    router: Router,
+    router: Routes,
     operator: Option<String>,
     pub(crate) users: Arc<UserService>,
     pub(crate) clock: Arc<ManualClock>,
