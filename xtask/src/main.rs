@@ -16,6 +16,7 @@ mod deny;
 mod dev;
 mod docs_check;
 mod fuzz;
+mod instructions;
 mod model;
 mod openapi;
 mod services;
@@ -59,6 +60,8 @@ enum Task {
     Model(model::Args),
     /// Feed every parser of what strangers send from its corpus for a while
     Fuzz(fuzz::Args),
+    /// Count the instructions of the hot paths, and compare them with those committed
+    Instructions(instructions::Args),
     /// Write docs/openapi.json from the code
     Openapi(openapi::Args),
     /// Write the offline data of the SQL queries from private databases
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Dev(args) => dev::run(&args),
         Task::Model(args) => model::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Instructions(args) => instructions::run(&args),
         Task::Openapi(args) => openapi::run(&args),
         Task::Sqlx(args) => sqlx_data::run(&args),
         Task::Acceptance(args) => acceptance::run(&args),
