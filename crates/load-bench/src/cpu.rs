@@ -109,7 +109,7 @@ mod tests {
         let tree = Tree(std::process::id());
         let before = tree.used().unwrap();
         let mut sum = 0_u64;
-        while tree.used().unwrap() - before < Duration::from_millis(30) {
+        while tree.used().unwrap() < before + Duration::from_millis(30) {
             sum = (0..1_000_000_u64).fold(sum, u64::wrapping_add);
         }
         assert!(std::hint::black_box(sum) > 0);

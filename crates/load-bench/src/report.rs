@@ -85,14 +85,14 @@ fn summary(command: &str, facts: &[(&str, String)], seen: &Seen, plots: &[PathBu
 }
 
 fn target_line(target: &Reached) -> String {
-    let (reached, spread) = match target.reached {
+    let (reached, spread) = match target.value {
         None => ("not measured".to_owned(), String::new()),
         Some(value) => (
             format!("{:.2}", value.median),
             format!("{:.2} to {:.2}", value.least, value.most),
         ),
     };
-    let mark = match (target.reached.is_some(), target.met) {
+    let mark = match (target.value.is_some(), target.met) {
         (false, _) => "",
         (true, true) => "met",
         (true, false) => "missed",

@@ -1,5 +1,6 @@
 //! What the stores alone can do: `pgbench` with the statements of a read, `redis-benchmark` with GET.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -95,9 +96,11 @@ impl<'a> StoreFloors<'a> {
                 }
             })
             .collect();
-        script += &format!(
-            "SELECT {} FROM bench.samples WHERE n = :n \\gset\n",
-            parts.join(", ")
+        let columns = parts.join(", ");
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            script,
+            "SELECT {columns} FROM bench.samples WHERE n = :n \\gset"
         );
         for part in 0..parts.len() {
             let condition = if rows == 1 {
@@ -105,7 +108,7 @@ impl<'a> StoreFloors<'a> {
             } else {
                 format!("id = ANY(:i{part})")
             };
-            script += &format!("SELECT {COLUMNS} FROM users WHERE {condition};\n");
+            let _ = writeln!(script, "SELECT {COLUMNS} FROM users WHERE {condition};");
         }
         script
     }
@@ -171,13 +174,10 @@ impl<'a> StoreFloors<'a> {
 /// It comes with the server, or with its client on PATH.
 fn pgbench() -> Option<PathBuf> {
     let beside = find_postgres().ok().map(|folder| folder.join("pgbench"));
-    let on_path = std::env::var_os("PATH")
-        .map(|path| {
-            std::env::split_paths(&path)
-                .map(|folder| folder.join("pgbench"))
-                .collect()
-        })
-        .unwrap_or_else(Vec::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<_> = std::env::split_paths(&path)
+        .map(|folder| folder.join("pgbench"))
+        .collect();
     beside
         .into_iter()
         .chain(on_path)

@@ -199,7 +199,8 @@ impl System {
     }
 
     async fn ready(&self, path: &str) -> Result<()> {
-        for _ in 0..200 {
+        // A peer in an interpreted language takes its time on a busy machine.
+        for _ in 0..1_200 {
             if reqwest::get(format!("http://{}{path}", self.address))
                 .await
                 .is_ok()

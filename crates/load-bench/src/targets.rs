@@ -38,7 +38,7 @@ pub(crate) struct Reached {
     pub(crate) text: &'static str,
     pub(crate) wanted: String,
     /// Nothing where a part of the ratio was not measured.
-    pub(crate) reached: Option<Value>,
+    pub(crate) value: Option<Value>,
     pub(crate) met: bool,
 }
 
@@ -281,7 +281,7 @@ pub(crate) fn reached(cells: &[Measured], users: u64) -> Vec<Reached> {
                 name: target.name,
                 text: target.text,
                 wanted,
-                reached: value,
+                value,
                 met,
             }
         })
@@ -341,9 +341,9 @@ mod tests {
         ];
         let reached = reached(&cells, 7);
         let first = reached.first().unwrap();
-        let value = first.reached.unwrap();
+        let value = first.value.unwrap();
         assert!((value.median - 1.2).abs() < 1e-9 && first.met);
         assert!((value.least - 1.0).abs() < 1e-9 && (value.most - 1.5).abs() < 1e-9);
-        assert!(reached[2].reached.is_none() && !reached[2].met);
+        assert!(reached[2].value.is_none() && !reached[2].met);
     }
 }
