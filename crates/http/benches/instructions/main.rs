@@ -14,7 +14,6 @@
 #[expect(dead_code, reason = "what the tests of the routes use, too")]
 mod support;
 #[path = "../../tests/api/tokens.rs"]
-#[expect(dead_code, reason = "what the tests of the routes use, too")]
 mod tokens;
 
 use std::num::NonZeroU32;
