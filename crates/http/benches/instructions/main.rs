@@ -18,6 +18,7 @@ mod tokens;
 
 use std::num::NonZeroU32;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use roster_app::Scope;
 use roster_http::settings::Rate;
@@ -31,6 +32,26 @@ use tokens::Mint;
 const USERS: u32 = 512;
 /// The size of a batch.
 const BATCH: usize = 64;
+
+impl Parts {
+    /// Another process on the same stores.
+    fn twin(&self) -> Self {
+        Self {
+            users: Arc::clone(&self.users),
+            writes: Arc::clone(&self.writes),
+            notifications: Arc::clone(&self.notifications),
+            activities: Arc::clone(&self.activities),
+            stats: Arc::clone(&self.stats),
+            transfer: Arc::clone(&self.transfer),
+            caches: self.caches.clone(),
+            settings: self.settings.clone(),
+            authentication: self.authentication.clone(),
+            operator: self.operator.clone(),
+            clock: Arc::clone(&self.clock),
+            store: self.store.clone(),
+        }
+    }
+}
 
 /// A service with users, and what a caller needs.
 struct Stage {

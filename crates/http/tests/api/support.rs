@@ -65,24 +65,6 @@ impl Parts {
         }
     }
 
-    /// Another process on the same stores.
-    pub(crate) fn twin(&self) -> Self {
-        Self {
-            users: Arc::clone(&self.users),
-            writes: Arc::clone(&self.writes),
-            notifications: Arc::clone(&self.notifications),
-            activities: Arc::clone(&self.activities),
-            stats: Arc::clone(&self.stats),
-            transfer: Arc::clone(&self.transfer),
-            caches: self.caches.clone(),
-            settings: self.settings.clone(),
-            authentication: self.authentication.clone(),
-            operator: self.operator.clone(),
-            clock: Arc::clone(&self.clock),
-            store: self.store.clone(),
-        }
-    }
-
     /// The same behind a shared cache.
     pub(crate) fn with_shared_cache(mut self) -> Self {
         let clock = Arc::<ManualClock>::clone(&self.clock) as _;
