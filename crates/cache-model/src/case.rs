@@ -16,7 +16,7 @@ pub(crate) struct Case {
 pub(crate) enum Verdict {
     /// Every state was seen, and all are in order.
     Clean,
-    /// All that were seen are in order; there are more than can be held in memory.
+    /// All that were seen are in order; the search was cut before it had seen every one.
     CleanSoFar,
     /// The property that is broken.
     Violates(&'static str),
@@ -32,7 +32,7 @@ pub(crate) enum Subject {
 impl Case {
     /// More states than this, counted as often as they are met, are a mistake in the bounds, and would fill the memory.
     const MOST: usize = 400_000_000;
-    /// Where it is known that they cannot all be held: the counterexamples of other designs are not as far away.
+    /// Where the search is cut, because its end was not found in minutes and gigabytes: the counterexamples of other designs are not as far away.
     const MANY: usize = 10_000_000;
 
     pub(crate) fn run(&self) -> Found {
