@@ -171,12 +171,7 @@ impl Stand {
 }
 
 async fn count(pool: &PgPool) -> Result<u64> {
-    let there: Option<i64> = sqlx::query_scalar(
-        "SELECT CASE WHEN to_regclass('public.users') IS NULL THEN NULL ELSE 0::bigint END",
-    )
-    .fetch_one(pool)
-    .await?;
-    if there.is_none() {
+    if !has_table(pool, "users").await? {
         return Ok(0);
     }
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM users")
@@ -185,12 +180,16 @@ async fn count(pool: &PgPool) -> Result<u64> {
     Ok(u64::try_from(count)?)
 }
 
+async fn has_table(pool: &PgPool, name: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(name)
+        .fetch_one(pool)
+        .await?)
+}
+
 /// The ids in the order of the list, numbered, for lists of requests and for pgbench.
 async fn prepare(pool: &PgPool, users: u64) -> Result<()> {
-    let ready: bool = sqlx::query_scalar("SELECT to_regclass('bench.ids') IS NOT NULL")
-        .fetch_one(pool)
-        .await?;
-    if ready {
+    if has_table(pool, "bench.ids").await? {
         return Ok(());
     }
     say(&format!("numbering {users} users"));
