@@ -26,7 +26,7 @@ pub(super) struct Parameters {
     #[param(inline, required = false)]
     consistency: Consistency,
     /// Never a version below this one.
-    #[param(value_type = Option<u64>, required = false)]
+    #[param(value_type = Option<u64>, required = false, maximum = 18_446_744_073_709_551_615_u64)]
     min_version: UserVersion,
 }
 

@@ -9,8 +9,8 @@ use crate::problem::Problem;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in super::super) struct Parameters {
-    /// The sections, separated by commas.
-    #[param(value_type = Option<String>, pattern = "^(stats|notifications|activity)(,(stats|notifications|activity))*$", default = "stats,notifications,activity", example = "stats,activity")]
+    /// The sections, separated by commas, each once.
+    #[param(value_type = Option<String>, pattern = "^(stats(,(notifications(,activity)?|activity(,notifications)?))?|notifications(,(stats(,activity)?|activity(,stats)?))?|activity(,(stats(,notifications)?|notifications(,stats)?))?)$", default = "stats,notifications,activity", example = "stats,activity")]
     sections: Sections,
     /// How many unread notifications at the most; more than 50 become 50.
     #[param(value_type = Option<u64>, minimum = 1, default = 10)]
@@ -25,7 +25,7 @@ pub(in super::super) struct Parameters {
     #[param(inline, required = false)]
     consistency: Consistency,
     /// Never a version of the user below this one.
-    #[param(value_type = Option<u64>, required = false)]
+    #[param(value_type = Option<u64>, required = false, maximum = 18_446_744_073_709_551_615_u64)]
     min_version: UserVersion,
 }
 
