@@ -27,6 +27,8 @@ fn shown(answer: &Answer) -> String {
 }
 
 async fn same(api: &Api, what: &str, path: &str, dress: impl Fn(Call) -> Call) -> Answer {
+    // A token is remembered from its first request on.
+    api.send(dress(get(path))).await;
     let ahead = api.send(dress(get(path))).await;
     let behind = api.send(dress(get(&format!("{path}{AS_EVER}")))).await;
     assert_eq!(shown(&ahead), shown(&behind), "{what}");
@@ -121,6 +123,30 @@ async fn a_change_is_in_the_next_answer() {
             assert_eq!(read.json()["name"], name);
             assert_eq!(read.header("etag"), changed.header("etag"));
         }
+    }
+}
+
+#[tokio::test]
+async fn who_was_deactivated_reads_nothing_from_memory_either() {
+    let parts = Parts::new();
+    let mint = Mint::of(&parts);
+    let api = mint.guard(parts).build();
+    let operator = mint.token("operator", &[Scope::UsersAdmin]);
+    let ids = api.create_many(2).await;
+    let paths = ids.iter().map(|id| format!("/v1/users/{id}"));
+    let paths: Vec<_> = paths.collect();
+    let own = mint.token(&ids[0], &[Scope::UsersRead]);
+    // All of it is in memory: the token, the caller, and both users.
+    for path in paths.iter().chain(&paths) {
+        assert_eq!(api.send(get(path).token(&own)).await.status, 200, "{path}");
+    }
+    let change = patch(&paths[0], &json!({ "is_active": false }));
+    assert_eq!(api.send(change.token(&operator)).await.status, 200);
+    // The operator's read puts the deactivated user into memory.
+    assert_eq!(api.send(get(&paths[0]).token(&operator)).await.status, 200);
+    for path in paths.iter().chain(&paths) {
+        let refused = same(&api, path, path, |call| call.token(&own)).await;
+        assert_eq!(refused.status, 401, "{path}");
     }
 }
 
