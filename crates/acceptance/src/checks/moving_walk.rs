@@ -35,14 +35,20 @@ pub(super) async fn run(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
         wrong(&back.seen, &truth[..covered]),
     ];
     let note = format!(
-        "{rows} rows, {} changes at {:.0} a second, {lost:?} untouched rows lost or doubled there and back",
+        "{rows} rows, {} changes at {:.0} a second, {lost:?} untouched rows lost or doubled there and back{}{}",
         changes.done,
         changes.done as f64 / changes.seconds,
+        if changes.failed.is_empty() {
+            ""
+        } else {
+            "; failed: "
+        },
+        changes.failed.join(", "),
     );
     let fast_enough = changes.done as f64 / changes.seconds >= 150.0;
     report.check(
         "walk under changes",
-        lost == [0, 0] && fast_enough && changes.failed == 0,
+        lost == [0, 0] && fast_enough && changes.failed.is_empty(),
         note,
     );
     Ok(())
@@ -107,7 +113,8 @@ struct Writer {
 
 struct Changes {
     done: usize,
-    failed: usize,
+    /// What became of the changes that did not succeed.
+    failed: Vec<String>,
     seconds: f64,
 }
 
@@ -140,7 +147,7 @@ impl Writer {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.unwrap_or(Changes {
             done: 0,
-            failed: 1,
+            failed: vec!["the writer".to_owned()],
             seconds: 1.0,
         })
     }
@@ -181,17 +188,16 @@ async fn write(
                 }
                 _ => client.delete(&path).await,
             };
-            answer.is_ok_and(|answer| answer.status.is_success())
+            match answer {
+                Ok(answer) if answer.status.is_success() => None,
+                Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
+                Err(error) => Some(error.to_string()),
+            }
         });
         n += 1;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let failed = under_way
-        .join_all()
-        .await
-        .into_iter()
-        .filter(|ok| !ok)
-        .count();
+    let failed = under_way.join_all().await.into_iter().flatten().collect();
     Changes {
         done: n,
         failed,
