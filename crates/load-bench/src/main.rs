@@ -63,6 +63,9 @@ struct Measure {
     /// The binary
     #[arg(long, default_value = "target/release/roster")]
     roster: PathBuf,
+    /// Another build of it to be measured beside, such as the one before a change
+    #[arg(long)]
+    before: Option<PathBuf>,
     /// Where the data is kept from run to run
     #[arg(long, default_value = "target/bench")]
     kept: PathBuf,
@@ -181,6 +184,12 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
     let service = System::service("roster", roster, stand, &args.memory, None)?;
     let template = template(&service, stand).await?;
     let mut systems = vec![service];
+    if let Some(before) = &args.before {
+        let before = std::fs::canonicalize(before)
+            .map_err(|error| format!("{}: {error}", before.display()))?;
+        let name = "roster before";
+        systems.push(System::service(name, &before, stand, &args.memory, None)?);
+    }
     systems.push(System::floor(stand, &template, false).await?);
     systems.push(System::floor(stand, &template, true).await?);
     if let (Some(address), Some(pid)) = (args.external, args.pid) {
