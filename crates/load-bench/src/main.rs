@@ -9,6 +9,8 @@
 mod burst;
 mod cpu;
 mod depth;
+mod extent;
+mod figures;
 mod floor;
 mod machine;
 mod measured;
@@ -20,6 +22,7 @@ mod requests;
 mod run;
 mod sampling;
 mod stand;
+mod start;
 mod store_floors;
 mod system;
 mod targets;
@@ -31,11 +34,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use crate::extent::Extent;
 use crate::floor::Template;
 use crate::progress::say;
-use crate::run::{Extent, Run, Seen};
+use crate::run::{Run, Seen};
 use crate::stand::Stand;
 use crate::system::System;
 
@@ -81,8 +86,9 @@ struct Measure {
     /// Measure the service and its floors alone
     #[arg(long)]
     without_peers: bool,
-    /// Only these: W1 to W8, `open`
-    #[arg(long, value_delimiter = ',')]
+    /// Only these
+    #[arg(long, value_delimiter = ',', ignore_case = true,
+          value_parser = PossibleValuesParser::new(Extent::NAMES))]
     only: Vec<String>,
     /// A hundred thousand users, one round of a second, no peers: to see that all works
     #[arg(long)]
@@ -160,9 +166,7 @@ async fn measure(args: &Measure) -> Result<bool> {
             facts = machine::facts(&stand.version().await?);
         }
         let seen = one_size(args, &extent, &roster, &stand).await?;
-        all.cells.extend(seen.cells);
-        all.latencies.extend(seen.latencies);
-        all.wrong.extend(seen.wrong);
+        all.add(seen);
     }
     let name = args.name.clone().unwrap_or_else(name_of_now);
     let folder = args.runs.join(name);
@@ -181,6 +185,13 @@ async fn measure(args: &Measure) -> Result<bool> {
 }
 
 async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand) -> Result<Seen> {
+    let mut seen = Seen::default();
+    if extent.wants(start::NAME) {
+        seen.figures = start::run(stand, roster, extent.rounds).await?;
+    }
+    if !extent.wants_load() {
+        return Ok(seen);
+    }
     let service = System::service("roster", roster, stand, &args.memory, None)?;
     let template = template(&service, stand).await?;
     let mut systems = vec![service];
@@ -209,7 +220,8 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
     stand.settle().await?;
     let mut run = Run::new(stand, &systems, &template, extent)?;
     run.all().await?;
-    Ok(run.seen)
+    seen.add(run.seen);
+    Ok(seen)
 }
 
 /// An answer of the service to a read of memory, for the floors to repeat.

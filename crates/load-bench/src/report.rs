@@ -1,9 +1,10 @@
-//! The run folder: `cells.csv`, `latencies.csv`, `README.md` with the tables, plots.
+//! The run folder: `cells.csv`, `latencies.csv`, `figures.csv`, `README.md` with the tables, plots.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
+use crate::figures;
 use crate::measured::{Measured, median};
 use crate::plots;
 use crate::run::Seen;
@@ -38,6 +39,13 @@ pub(crate) fn write(
         }
         latencies.flush()?;
     }
+    if !seen.figures.is_empty() {
+        let mut figures = csv::Writer::from_path(folder.join("figures.csv"))?;
+        for figure in &seen.figures {
+            figures.serialize(figure)?;
+        }
+        figures.flush()?;
+    }
     let plots = plots::all(folder, seen)?;
     let text = summary(command, facts, seen, &plots);
     std::fs::write(folder.join("README.md"), &text)?;
@@ -52,14 +60,22 @@ fn summary(command: &str, facts: &[(&str, String)], seen: &Seen, plots: &[PathBu
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
         let _ = writeln!(text, "| {name} | {fact} |");
     }
-    for users in distinct(seen.cells.iter().map(|cell| cell.users)) {
+    let measured = seen.cells.iter().map(|cell| cell.users);
+    let beside = seen.figures.iter().map(|figure| figure.users);
+    for users in distinct(measured.chain(beside)) {
         let _ = writeln!(text, "\n## Targets, {users} users\n");
         text += "| | target | wanted | reached | least to most | |\n|---|---|---|---|---|---|\n";
-        for target in targets::reached(&seen.cells, users) {
+        for target in targets::reached(&seen.cells, &seen.figures, users) {
             text += &target_line(&target);
         }
-        let _ = writeln!(text, "\n## Cells, {users} users\n");
-        text += &cells_table(&seen.cells, users);
+        if seen.figures.iter().any(|figure| figure.users == users) {
+            let _ = writeln!(text, "\n## Beside the load, {users} users\n");
+            text += &figures::table(&seen.figures, users);
+        }
+        if seen.cells.iter().any(|cell| cell.users == users) {
+            let _ = writeln!(text, "\n## Cells, {users} users\n");
+            text += &cells_table(&seen.cells, users);
+        }
     }
     if !seen.latencies.is_empty() {
         text += &latency_table(seen);

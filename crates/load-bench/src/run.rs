@@ -12,6 +12,8 @@ use crate::Result;
 use crate::burst;
 use crate::cpu::Tree;
 use crate::depth::Cursors;
+use crate::extent::Extent;
+use crate::figures::Figure;
 use crate::floor::Template;
 use crate::measured::Measured;
 use crate::open_loop::{self, Connection, Pace};
@@ -23,22 +25,6 @@ use crate::store_floors::StoreFloors;
 use crate::system::{Kind, System};
 use crate::workload::{ALL, List, State, Tags, Workload};
 use crate::wrk::Wrk;
-
-/// How much is run.
-#[derive(Clone, Debug)]
-pub(crate) struct Extent {
-    pub(crate) rounds: u64,
-    pub(crate) lasting: Duration,
-    pub(crate) connections: u32,
-    /// Workloads by name; all if there are none.
-    pub(crate) only: Vec<String>,
-}
-
-impl Extent {
-    fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| only.eq_ignore_ascii_case(name))
-    }
-}
 
 /// Latencies of an open loop.
 pub(crate) struct Latencies {
@@ -54,8 +40,19 @@ pub(crate) struct Latencies {
 pub(crate) struct Seen {
     pub(crate) cells: Vec<Measured>,
     pub(crate) latencies: Vec<Latencies>,
+    /// What is measured beside load.
+    pub(crate) figures: Vec<Figure>,
     /// Answers that were wrong, in words.
     pub(crate) wrong: Vec<String>,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.cells.extend(other.cells);
+        self.latencies.extend(other.latencies);
+        self.figures.extend(other.figures);
+        self.wrong.extend(other.wrong);
+    }
 }
 
 /// Servers under way and what is known of them.

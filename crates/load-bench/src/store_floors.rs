@@ -10,9 +10,9 @@ use tokio::process::Command;
 
 use crate::Result;
 use crate::cpu::{self, Tree};
+use crate::extent::Extent;
 use crate::measured::Measured;
 use crate::progress::say;
-use crate::run::Extent;
 use crate::stand::Stand;
 
 const COLUMNS: &str =

@@ -229,6 +229,7 @@ pub(crate) fn peer_folders(under: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// An address that nobody listens at just now.
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

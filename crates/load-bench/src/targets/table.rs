@@ -1,0 +1,216 @@
+use super::Figure::{
+    self, Last, Named, P50, PerCpuSecond, PerSecond, PostgresCpu, ServiceCpu, TotalCpu,
+};
+use super::Wanted::{self, AtLeast, AtMost};
+use super::{Place, Target};
+use crate::start;
+
+pub(super) const HOT: &str = "hot";
+pub(super) const SERVICE: &str = "roster";
+pub(super) const BARE: &str = "bare axum";
+const REDIS_GET: &str = "axum + Redis GET";
+const ACTIX: &str = "actix-tuned";
+const TEXTBOOK: &str = "axum-textbook";
+const PYTHON: &str = "fastapi";
+
+const fn ratio(
+    name: &'static str,
+    text: &'static str,
+    figure: Figure,
+    of: Place,
+    over: Place,
+    wanted: Wanted,
+) -> Target {
+    Target {
+        name,
+        text,
+        figure,
+        of,
+        over: Some(over),
+        wanted,
+    }
+}
+
+const fn figure(
+    name: &'static str,
+    text: &'static str,
+    figure: Figure,
+    of: Place,
+    wanted: Wanted,
+) -> Target {
+    Target {
+        name,
+        text,
+        figure,
+        of,
+        over: None,
+        wanted,
+    }
+}
+
+const W1: Place = Place("W1", HOT, SERVICE);
+const W2: Place = Place("W2", "uniform", SERVICE);
+const W3: Place = Place("W3", "miss", SERVICE);
+const W4: Place = Place("W4", "5 % updates", SERVICE);
+const DEEP: Place = Place("W5", "page at 90 %", SERVICE);
+const W6: Place = Place("W6", "dashboard", SERVICE);
+const W7: Place = Place("W7", "500 at once", SERVICE);
+const W8: Place = Place("W8", "not modified", SERVICE);
+
+const fn by(place: Place, system: &'static str) -> Place {
+    Place(place.0, place.1, system)
+}
+
+pub(super) const TARGETS: &[Target] = &[
+    ratio(
+        "W1",
+        "service CPU against bare axum",
+        ServiceCpu,
+        W1,
+        by(W1, BARE),
+        AtMost(1.25),
+    ),
+    ratio(
+        "W1",
+        "requests/s against bare axum",
+        PerSecond,
+        W1,
+        by(W1, BARE),
+        AtLeast(0.9),
+    ),
+    ratio(
+        "W1",
+        "total CPU against tuned actix",
+        TotalCpu,
+        W1,
+        by(W1, ACTIX),
+        AtMost(0.6),
+    ),
+    ratio(
+        "W1",
+        "requests/s against FastAPI",
+        PerSecond,
+        W1,
+        by(W1, PYTHON),
+        AtLeast(17.0),
+    ),
+    ratio(
+        "W2",
+        "service CPU against bare axum",
+        ServiceCpu,
+        W2,
+        by(W1, BARE),
+        AtMost(1.25),
+    ),
+    ratio(
+        "W2",
+        "service CPU against axum + Redis GET",
+        ServiceCpu,
+        W2,
+        by(W2, REDIS_GET),
+        AtMost(1.15),
+    ),
+    ratio(
+        "W3",
+        "total CPU against tuned actix",
+        TotalCpu,
+        W3,
+        by(W3, ACTIX),
+        AtMost(0.75),
+    ),
+    ratio(
+        "W3",
+        "total CPU against textbook axum",
+        TotalCpu,
+        W3,
+        by(W3, TEXTBOOK),
+        AtMost(0.35),
+    ),
+    figure("W3", "PostgreSQL, µs a miss", PostgresCpu, W3, AtMost(10.0)),
+    ratio(
+        "W3",
+        "requests/s against pgbench, single rows (a stretch)",
+        PerSecond,
+        W3,
+        Place("W3", "single row", "pgbench"),
+        AtLeast(1.0),
+    ),
+    ratio(
+        "W4",
+        "requests/s against tuned actix",
+        PerSecond,
+        W4,
+        by(W4, ACTIX),
+        AtLeast(1.3),
+    ),
+    ratio(
+        "W4",
+        "total CPU against tuned actix",
+        TotalCpu,
+        W4,
+        by(W4, ACTIX),
+        AtMost(0.75),
+    ),
+    ratio(
+        "W5",
+        "requests/s at 90 % against tuned actix",
+        PerSecond,
+        DEEP,
+        by(DEEP, ACTIX),
+        AtLeast(1.0),
+    ),
+    ratio(
+        "W5",
+        "page at 90 % against the first, total CPU",
+        TotalCpu,
+        DEEP,
+        Place("W5", "first page", SERVICE),
+        AtMost(1.05),
+    ),
+    ratio(
+        "W6",
+        "total CPU against tuned actix",
+        TotalCpu,
+        W6,
+        by(W6, ACTIX),
+        AtMost(0.6),
+    ),
+    ratio(
+        "W6",
+        "p50 at one connection against the notifications alone",
+        P50,
+        Place("W6", "dashboard, 1 connection", SERVICE),
+        Place("W6", "notifications alone", SERVICE),
+        AtMost(1.1),
+    ),
+    ratio(
+        "W7",
+        "last answer against tuned actix",
+        Last,
+        W7,
+        by(W7, ACTIX),
+        AtMost(1.0),
+    ),
+    ratio(
+        "W8",
+        "answers per CPU second against W1",
+        PerCpuSecond,
+        W8,
+        W1,
+        AtLeast(1.5),
+    ),
+    figure(
+        start::NAME,
+        "embedded: ms from execution to the first answer",
+        Named,
+        Place(start::NAME, start::FRESH, start::FIRST_ANSWER),
+        AtMost(300.0),
+    ),
+    figure(
+        start::NAME,
+        "embedded: MB resident when idle",
+        Named,
+        Place(start::NAME, start::FRESH, start::IDLE),
+        AtMost(30.0),
+    ),
+];
