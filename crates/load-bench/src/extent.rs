@@ -8,12 +8,14 @@ pub(crate) struct Extent {
     pub(crate) connections: u32,
     /// By name, as in [`Extent::NAMES`]; all if there are none.
     pub(crate) only: Vec<String>,
+    /// To see that all works, rather than for figures.
+    pub(crate) quick: bool,
 }
 
 impl Extent {
     /// Whatever can be asked for: load, and what stands for itself.
-    pub(crate) const NAMES: [&str; 10] = [
-        "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "open", "start",
+    pub(crate) const NAMES: [&str; 12] = [
+        "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "open", "start", "memory", "fleet",
     ];
     /// Those that put systems beside each other under load.
     const LOAD: [&str; 9] = ["W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "open"];
@@ -39,6 +41,7 @@ mod tests {
             lasting: Duration::from_secs(1),
             connections: 1,
             only: only.iter().map(|name| (*name).to_owned()).collect(),
+            quick: false,
         };
         assert!(Extent::NAMES.iter().all(|name| asked(&[]).wants(name)));
         assert!(asked(&["w3"]).wants("W3") && !asked(&["w3"]).wants("W4"));

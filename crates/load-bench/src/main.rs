@@ -8,15 +8,19 @@
 
 mod burst;
 mod cpu;
+mod crowd;
 mod depth;
 mod extent;
 mod figures;
+mod fleet;
 mod floor;
 mod machine;
 mod measured;
+mod memory;
 mod open_loop;
 mod plots;
 mod progress;
+mod redis_info;
 mod report;
 mod requests;
 mod run;
@@ -155,6 +159,7 @@ async fn measure(args: &Measure) -> Result<bool> {
         ),
         connections: args.connections.max(1),
         only: args.only.clone(),
+        quick: args.quick,
     };
     let roster = std::fs::canonicalize(&args.roster)
         .map_err(|error| format!("{}: {error}", args.roster.display()))?;
@@ -181,13 +186,22 @@ async fn measure(args: &Measure) -> Result<bool> {
         .cells
         .iter()
         .any(|cell| cell.failed > 0 || cell.wrong > 0);
-    Ok(!failed)
+    Ok(!failed && all.wrong.is_empty())
 }
 
 async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand) -> Result<Seen> {
     let mut seen = Seen::default();
     if extent.wants(start::NAME) {
         seen.figures = start::run(stand, roster, extent.rounds).await?;
+    }
+    if extent.wants(memory::NAME) {
+        seen.figures
+            .extend(memory::run(stand, roster, extent).await?);
+    }
+    if extent.wants(fleet::NAME) {
+        let outcome = fleet::run(stand, roster, extent).await?;
+        seen.figures.extend(outcome.figures);
+        seen.wrong.extend(outcome.wrong);
     }
     if !extent.wants_load() {
         return Ok(seen);

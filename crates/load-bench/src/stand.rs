@@ -139,6 +139,41 @@ impl Stand {
             .collect())
     }
 
+    /// Octets that PostgreSQL takes for each user, indexes included.
+    pub(crate) async fn octets_a_user(&self) -> Result<Vec<(&'static str, f64)>> {
+        let mut all = Vec::new();
+        for (what, tables) in [
+            ("the user", &["users", "user_emails", "user_stats"][..]),
+            ("notifications", &["notifications"]),
+            ("activities", &["activities"]),
+        ] {
+            let octets: i64 = sqlx::query_scalar(
+                "SELECT sum(pg_total_relation_size(name::regclass))::bigint \
+                 FROM unnest($1::text[]) AS name",
+            )
+            .bind(tables)
+            .fetch_one(&self.pool)
+            .await?;
+            all.push((what, octets as f64 / self.users.max(1) as f64));
+        }
+        Ok(all)
+    }
+
+    /// Gives back what the change log no longer needs.
+    pub(crate) async fn compact_changes(&self) -> Result<()> {
+        sqlx::query("VACUUM FULL user_changes")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Octets of a row of the change log, indexes included; nothing while it has none.
+    pub(crate) async fn octets_a_change(&self) -> Result<Option<f64>> {
+        let sql = "SELECT pg_total_relation_size('user_changes')::float8 / nullif(count(*), 0) \
+                   FROM user_changes";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
     /// Forgets the statements that PostgreSQL has counted.
     pub(crate) async fn reset_statements(&self) -> Result<()> {
         sqlx::query("SELECT pg_stat_statements_reset()")

@@ -3,7 +3,7 @@ use super::Figure::{
 };
 use super::Wanted::{self, AtLeast, AtMost};
 use super::{Place, Target};
-use crate::start;
+use crate::{fleet, memory, start};
 
 pub(super) const HOT: &str = "hot";
 pub(super) const SERVICE: &str = "roster";
@@ -212,5 +212,55 @@ pub(super) const TARGETS: &[Target] = &[
         Named,
         Place(start::NAME, start::FRESH, start::IDLE),
         AtMost(30.0),
+    ),
+    figure(
+        memory::NAME,
+        "resident a cached user against its body",
+        Named,
+        Place(memory::NAME, memory::FULL, memory::AGAINST_BODY),
+        AtMost(2.0),
+    ),
+    figure(
+        memory::NAME,
+        "resident a cached user against its body, after twice as many more",
+        Named,
+        Place(memory::NAME, memory::BEYOND, memory::AGAINST_BODY),
+        AtMost(2.0),
+    ),
+    figure(
+        memory::NAME,
+        "resident for the cache against --cache-memory",
+        Named,
+        Place(memory::NAME, memory::FULL, memory::AGAINST_LIMIT),
+        AtMost(1.1),
+    ),
+    figure(
+        memory::NAME,
+        "resident for the cache against --cache-memory, after twice as many more",
+        Named,
+        Place(memory::NAME, memory::BEYOND, memory::AGAINST_LIMIT),
+        AtMost(1.1),
+    ),
+    figure(
+        fleet::NAME,
+        "answers of two processes beyond their Staleness-Bound",
+        Named,
+        Place(fleet::NAME, fleet::coherence_case(2), fleet::BEYOND_BOUND),
+        AtMost(0.0),
+    ),
+    figure(
+        fleet::NAME,
+        "answers of three processes beyond their Staleness-Bound",
+        Named,
+        Place(fleet::NAME, fleet::coherence_case(3), fleet::BEYOND_BOUND),
+        AtMost(0.0),
+    ),
+    ratio(
+        fleet::NAME,
+        "a change that no other process holds: three processes against one",
+        Named,
+        Place(fleet::NAME, fleet::cost_case(3, 0), fleet::TOTAL),
+        Place(fleet::NAME, fleet::cost_case(1, 0), fleet::TOTAL),
+        AtMost(1.1),
     ),
 ];
