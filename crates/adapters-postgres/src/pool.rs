@@ -84,7 +84,12 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
     let timeout = settings.statement_timeout.as_millis().to_string();
     let options = connect_options(&settings.url)
         .map_err(InvalidSettings)?
-        .options([("statement_timeout", timeout)]);
+        .options([
+            ("statement_timeout", timeout.as_str()),
+            // A list of ids may be of any length, and the plan is the same: to make it anew for
+            // each statement costs as much as a read.
+            ("plan_cache_mode", "force_generic_plan"),
+        ]);
     let connections = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout.max(CONNECT_LIMIT))

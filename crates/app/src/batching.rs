@@ -5,8 +5,9 @@
 //! answers as fast as without, and a busy one asks less often the busier it is.
 //!
 //! A read of the store is a [`Read`]: questions in, an answer to each. Users are one (`users`),
-//! and so is each section of a dashboard (`sections`), in lanes of its own. [`BatchedCache`] puts
-//! the same lanes around a port whose questions go together by their namespace.
+//! and so is each section of a dashboard (`sections`), in lanes of its own.
+//! Whole loads, with what the shared cache has to say, go together before they come here
+//! (`caching::line`).
 
 mod lanes;
 mod merged;
@@ -16,9 +17,6 @@ mod reads;
 mod sections;
 mod users;
 
-mod cache;
-
-pub(crate) use cache::BatchedCache;
 pub(crate) use reads::{Batched, Read};
 pub(crate) use sections::{NewestActivities, NewestUnread, Stats};
 pub(crate) use users::Users;

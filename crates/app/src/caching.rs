@@ -17,6 +17,7 @@ mod loader;
 mod turnstiles;
 
 mod lease_flow;
+mod line;
 mod namespace;
 
 mod invalidator;

@@ -21,10 +21,7 @@ pub(super) trait Batch: Send + Sync + 'static {
     /// How much of a batch a call takes.
     fn weight(call: &Self::Call) -> usize;
 
-    /// Whether the two may go out together.
-    fn are_alike(call: &Self::Call, other: &Self::Call) -> bool;
-
-    /// Asks for all, who are alike, and answers each in the order given.
+    /// Asks for all, and answers each in the order given.
     async fn ask(&self, calls: Vec<Self::Call>) -> Vec<Result<Self::Answer, Self::Error>>;
 
     /// For a caller who was not answered.
@@ -148,9 +145,7 @@ impl<B: Batch> Lanes<B> {
                 continue;
             }
             weight += B::weight(&waiting.call);
-            if let Some(first) = batch.first()
-                && (weight > self.most_weight || !B::are_alike(&first.call, &waiting.call))
-            {
+            if weight > self.most_weight && !batch.is_empty() {
                 state.queue.push_front(waiting);
                 break;
             }

@@ -79,10 +79,6 @@ impl<R: Read> Batch for R {
         questions.len()
     }
 
-    fn are_alike(_: &Self::Call, _: &Self::Call) -> bool {
-        true
-    }
-
     async fn ask(&self, calls: Vec<Self::Call>) -> Vec<Result<Self::Answer, StoreError>> {
         let merged = Merged::of(calls);
         let answered = counted(self, &merged.questions).await;

@@ -1,23 +1,22 @@
-//! The ports with batches around them: their contracts, and answers in the right hands.
+//! Reads with batches around them: answers in the right hands.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use roster_adapters_memory::{
-    ManualClock, MemoryActivities, MemoryNotifications, MemoryStats, MemoryStore, MemoryUserCache,
-    MemoryUsers, SequentialIds, TokioSpawner,
+    ManualClock, MemoryActivities, MemoryNotifications, MemoryStats, MemoryStore, MemoryUsers,
+    SequentialIds, TokioSpawner,
 };
 use roster_domain::ports::{
-    ActivityRepository, CacheLookup, CacheNamespace, NewestOf, NotificationRepository,
-    StatsRepository, StoreError, UserCache, UserRepository,
+    ActivityRepository, NewestOf, NotificationRepository, StatsRepository, StoreError,
+    UserRepository,
 };
-use roster_domain::{NewUser, UserId, UserVersion};
+use roster_domain::{NewUser, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
-use roster_port_contracts::{CacheFixture, samples};
+use roster_port_contracts::samples;
 
-use super::{Batched, BatchedCache, NewestActivities, NewestUnread, Read, Stats, Users};
+use super::{Batched, NewestActivities, NewestUnread, Read, Stats, Users};
 use crate::Runtime;
 use crate::caching::test_users::{id, user};
 
@@ -28,49 +27,6 @@ fn runtime() -> Runtime {
         tasks: Arc::new(TokioSpawner),
     }
 }
-
-struct Cache {
-    clock: Arc<ManualClock>,
-    inner: Arc<MemoryUserCache>,
-    batched: Arc<BatchedCache>,
-}
-
-#[async_trait]
-impl CacheFixture for Cache {
-    fn cache(&self) -> Arc<dyn UserCache> {
-        Arc::<BatchedCache>::clone(&self.batched)
-    }
-
-    async fn advance(&self, duration: Duration) {
-        self.clock.advance(duration);
-    }
-
-    async fn flush(&self) {
-        self.inner.clear();
-    }
-
-    async fn store_foreign(&self, id: UserId, bytes: &[u8]) -> bool {
-        self.inner.store_foreign(id, bytes);
-        true
-    }
-}
-
-#[expect(
-    clippy::unused_async,
-    reason = "a fixture is made by an async function"
-)]
-async fn cache() -> Option<Cache> {
-    let clock = Arc::new(ManualClock::default());
-    let inner = Arc::new(MemoryUserCache::new(Arc::<ManualClock>::clone(&clock)));
-    let batched = BatchedCache::new(Arc::clone(&inner) as _, 1, &runtime());
-    Some(Cache {
-        clock,
-        inner,
-        batched: Arc::new(batched),
-    })
-}
-
-roster_port_contracts::user_cache!(cache);
 
 fn new(n: u128) -> NewUser {
     let user = Arc::unwrap_or_clone(user(n, 1));
@@ -209,47 +165,6 @@ async fn what_is_not_an_answer_to_each_is_nobodys() {
             "{refused:?}"
         );
     }
-}
-
-#[tokio::test]
-async fn everybody_gets_the_look_ups_that_they_asked_for_in_their_namespace() {
-    let Cache { inner, .. } = cache().await.unwrap();
-    let floor = |n: u64| UserVersion::new(n + 10);
-    for n in 1..=6 {
-        let invalidation = roster_domain::ports::Invalidation {
-            id: id(n.into()),
-            floor: floor(n),
-        };
-        inner.invalidate_many(&[invalidation]).await.unwrap();
-    }
-    let faults = Arc::new(Faults::none());
-    faults.arm(Fault::Hang);
-    let inner = Faulty::<dyn UserCache>::new(inner, Arc::clone(&faults));
-    let batched = Arc::new(BatchedCache::new(Arc::new(inner), 1, &runtime()));
-    let asked: [(u128, &[u64]); 5] = [(1, &[1]), (1, &[2, 3]), (1, &[]), (2, &[4, 5]), (1, &[6])];
-    let callers: Vec<_> = asked
-        .iter()
-        .map(|(epoch, numbers)| {
-            let namespace = CacheNamespace {
-                database: 1,
-                epoch: *epoch,
-            };
-            let ids: Vec<UserId> = numbers.iter().map(|n| id((*n).into())).collect();
-            let batched = Arc::clone(&batched);
-            tokio::spawn(async move { batched.get_many(namespace, &ids).await.unwrap() })
-        })
-        .collect();
-    settle().await;
-    faults.mend();
-    for (answer, (_, numbers)) in join_all(callers).await.into_iter().zip(asked) {
-        let found: Vec<CacheLookup> = answer.unwrap().reply;
-        let expected = numbers.iter().map(|n| CacheLookup::Floor {
-            floor: floor(*n),
-            unusable: None,
-        });
-        assert_eq!(found, expected.collect::<Vec<_>>());
-    }
-    assert_eq!(faults.calls(), 4, "one, two together, then each namespace");
 }
 
 #[tokio::test]

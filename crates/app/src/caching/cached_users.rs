@@ -8,6 +8,7 @@ use super::auditor::Auditor;
 use super::breaker::Breaker;
 use super::invalidator::Invalidator;
 use super::lease_flow::LeaseFlow;
+use super::line::Line;
 use super::loader::Loader;
 use super::namespace::Namespace;
 use super::near_cache::NearCache;
@@ -19,7 +20,7 @@ use super::tally::Tally;
 use super::tracking::Tracking;
 use super::turnstiles::Turnstiles;
 use super::watermark::Proofs;
-use crate::batching::{Batched, BatchedCache, Users};
+use crate::batching::{Batched, Users};
 use crate::{CacheObserver, Runtime};
 
 /// Users behind their caches: the way of a read, the way of a write's invalidation, and what
@@ -144,9 +145,8 @@ impl Parts {
             Arc::clone(&self.runtime.clock),
             Arc::clone(&self.observer),
         );
-        let lanes = self.policy.cache_lanes;
         SharedParts {
-            cache: Arc::new(BatchedCache::new(Arc::new(breaker), lanes, &self.runtime)),
+            cache: Arc::new(breaker),
             namespace,
             proofs,
             relay,
@@ -161,8 +161,15 @@ impl Parts {
             near: Arc::clone(&self.near),
             pending: Arc::clone(&self.pending),
             proofs: Arc::clone(&shared.proofs),
+            line: Line::new(self.policy.store_lanes),
         });
+        // Without a shared cache it is the store that is asked first.
+        let lanes = match shared {
+            Some(_) => self.policy.cache_lanes,
+            None => self.policy.store_lanes,
+        };
         let loader = Arc::new(Loader {
+            line: Line::new(lanes),
             users: Arc::clone(&self.users),
             near: Arc::clone(&self.near),
             leases,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_all;
+use futures::join;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheLookup, CacheNamespace, ConnectionEpoch, Lease, LeaseToken,
     SeenBytes, Stamped, UserCache,
@@ -9,7 +10,8 @@ use roster_domain::ports::{
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use super::flights::{Lead, Loaded};
-use super::loader::Loader;
+use super::line::{Entry, Line};
+use super::loader::{Lane, Loader, refuse};
 use super::namespace::Namespace;
 use super::near_cache::{Kept, NearCache, Ticket};
 use super::pending_floors::PendingFloors;
@@ -33,10 +35,13 @@ pub(super) struct LeaseFlow {
     pub(super) near: Arc<NearCache>,
     pub(super) pending: Arc<PendingFloors>,
     pub(super) proofs: Arc<Proofs>,
+    /// From the leases to the fills. Apart from the look-ups, so that a store that hangs keeps
+    /// nobody from what the cache holds.
+    pub(super) line: Line<Open>,
 }
 
 /// A load that the cache has not answered yet.
-struct Open {
+pub(super) struct Open {
     lead: Lead,
     /// Taken before the cache was asked last.
     ticket: Ticket,
@@ -73,58 +78,88 @@ impl LeaseFlow {
     /// How often a value that turns up and cannot be used is passed over.
     const ACQUIRES: usize = 3;
 
-    /// Loads users and ends every lead.
-    pub(super) async fn run(&self, loader: &Loader, leads: Vec<Lead>) {
-        let mut open: Vec<Open> = leads
-            .into_iter()
-            .map(|lead| Open {
-                ticket: lead.ticket,
-                least: lead.min_version,
-                lead,
-                proof: None,
-                unusable: None,
-                fallback: None,
-                reason: ForwardReason::Miss,
-                waiting_since: None,
-            })
-            .collect();
-        let started = loader.runtime.clock.monotonic();
-        loop {
-            // In this order, each before the next: ticket and floor, proof, namespace, question.
-            for open in &mut open {
-                open.ticket = self.near.ticket(open.lead.id);
-                open.least = open.lead.min_version.max(self.pending.of(open.lead.id));
-            }
-            let proof = self.proofs.latest();
-            for open in &mut open {
-                open.proof = proof.filter(|proof| proof.holds_in(open.ticket.era()));
-            }
-            let Some(namespace) = self.namespace.current().await else {
-                return loader.read_unfilled(bypassed(open)).await;
-            };
-            let mut sorted = self.look_up(loader, namespace, open).await;
-            self.correct(loader, std::mem::take(&mut sorted.compare))
-                .await;
-            self.acquire(loader, namespace, &mut sorted).await;
-            loader
-                .read_unfilled(std::mem::take(&mut sorted.unfilled))
-                .await;
-            open = sorted.wait;
-            if open.is_empty() {
+    /// Loads users and ends every lead. The lane is given back when the cache has answered.
+    pub(super) async fn run(&self, loader: &Arc<Loader>, leads: Vec<Lead>, lane: Lane<'_>) {
+        let open = leads.into_iter().map(|lead| Open {
+            ticket: lead.ticket,
+            least: lead.min_version,
+            lead,
+            proof: None,
+            unusable: None,
+            fallback: None,
+            reason: ForwardReason::Miss,
+            waiting_since: None,
+        });
+        let sorted = self.look_up(loader, open.collect()).await;
+        drop(lane);
+        let missed = async {
+            if sorted.acquire.is_empty() {
                 return;
             }
-            for open in &mut open {
+            match self.line.enter(sorted.acquire) {
+                Entry::Go(open) => self.fill(loader, open).await,
+                Entry::Wait => {}
+                Entry::Full(open) => refuse(open.into_iter().map(|open| open.lead)),
+            }
+        };
+        join!(
+            missed,
+            self.correct(loader, sorted.compare),
+            loader.read_unfilled(sorted.unfilled)
+        );
+    }
+
+    /// Loads what the cache does not hold, by a lane that is given back when it is filled in;
+    /// who waits for another's lease waits outside of it.
+    pub(super) async fn fill(&self, loader: &Arc<Loader>, open: Vec<Open>) {
+        let mut lane = Some(FillLane {
+            flow: self,
+            loader,
+            gone: open.len(),
+        });
+        let started = loader.runtime.clock.monotonic();
+        let mut asking = open;
+        while !asking.is_empty() {
+            let mut sorted = self.acquire(loader, asking).await;
+            drop(lane.take());
+            loader.read_unfilled(sorted.unfilled).await;
+            if sorted.wait.is_empty() {
+                return;
+            }
+            for open in &mut sorted.wait {
                 open.waiting_since.get_or_insert(started);
             }
-            if !self.wait(loader, &open, started).await {
-                return self.give_up(loader, open, started).await;
+            if !self.wait(loader, &sorted.wait, started).await {
+                return self.give_up(loader, sorted.wait, started).await;
             }
+            let sorted = self.look_up(loader, sorted.wait).await;
+            self.correct(loader, sorted.compare).await;
+            loader.read_unfilled(sorted.unfilled).await;
+            asking = sorted.acquire;
         }
     }
 
+    /// What a question starts from: ticket and floor, then proof, then namespace, and only then
+    /// the question.
+    async fn prepare(&self, open: &mut [Open]) -> Option<CacheNamespace> {
+        for open in &mut *open {
+            open.ticket = self.near.ticket(open.lead.id);
+            open.least = open.lead.min_version.max(self.pending.of(open.lead.id));
+        }
+        let proof = self.proofs.latest();
+        for open in open {
+            open.proof = proof.filter(|proof| proof.holds_in(open.ticket.era()));
+        }
+        self.namespace.current().await
+    }
+
     /// Ends the loads that the cache can answer and sorts the others.
-    async fn look_up(&self, loader: &Loader, namespace: CacheNamespace, open: Vec<Open>) -> Sorted {
+    async fn look_up(&self, loader: &Loader, mut open: Vec<Open>) -> Sorted {
         let mut sorted = Sorted::default();
+        let Some(namespace) = self.prepare(&mut open).await else {
+            sorted.unfilled = bypassed(open);
+            return sorted;
+        };
         let ids: Vec<UserId> = open.iter().map(|open| open.lead.id).collect();
         let Ok(Stamped { connection, reply }) = self.cache.get_many(namespace, &ids).await else {
             sorted.unfilled = bypassed(open);
@@ -189,13 +224,18 @@ impl LeaseFlow {
         }
     }
 
-    /// Asks for the leases, loads what was granted and fills it in.
-    async fn acquire(&self, loader: &Loader, namespace: CacheNamespace, sorted: &mut Sorted) {
+    /// Asks for the leases, loads what was granted and fills it in; what is left waits for
+    /// another's lease or is read without filling.
+    async fn acquire(&self, loader: &Loader, mut asking: Vec<Open>) -> Sorted {
+        let mut sorted = Sorted::default();
         for _ in 0..Self::ACQUIRES {
-            let asking = std::mem::take(&mut sorted.acquire);
             if asking.is_empty() {
-                return;
+                return sorted;
             }
+            let Some(namespace) = self.prepare(&mut asking).await else {
+                sorted.unfilled.extend(bypassed(asking));
+                return sorted;
+            };
             let requests: Vec<AcquireRequest> = asking
                 .iter()
                 .map(|open| AcquireRequest {
@@ -210,7 +250,7 @@ impl LeaseFlow {
             let acquired = self.cache.acquire_many(namespace, &requests).await;
             let Ok(Stamped { connection, reply }) = acquired else {
                 sorted.unfilled.extend(bypassed(asking));
-                return;
+                return sorted;
             };
             let mut granted = Vec::new();
             for ((open, request), answer) in asking.into_iter().zip(requests).zip(reply) {
@@ -226,18 +266,18 @@ impl LeaseFlow {
                         sorted.unfilled.push((open.lead, open.reason));
                     }
                     Acquired::Found(lookup) => {
-                        self.sort(loader, open, connection, lookup, sorted);
+                        self.sort(loader, open, connection, lookup, &mut sorted);
                     }
                 }
             }
             self.load(loader, namespace, granted).await;
             self.correct(loader, std::mem::take(&mut sorted.compare))
                 .await;
+            asking = std::mem::take(&mut sorted.acquire);
         }
-        let left = std::mem::take(&mut sorted.acquire);
+        let left = asking.into_iter().map(|open| (open.lead, open.reason));
+        sorted.unfilled.extend(left);
         sorted
-            .unfilled
-            .extend(left.into_iter().map(|open| (open.lead, open.reason)));
     }
 
     /// Waits for a push about one of these keys, or, where nothing is pushed, for the next
@@ -340,6 +380,21 @@ impl LeaseFlow {
             loader.observer.observe(CacheEvent::TicketRefused);
         }
         kept
+    }
+}
+
+/// A lane of the loads that fill; when it is given back, the next batch begins.
+struct FillLane<'l> {
+    flow: &'l LeaseFlow,
+    loader: &'l Arc<Loader>,
+    gone: usize,
+}
+
+impl Drop for FillLane<'_> {
+    fn drop(&mut self) {
+        if let Some(open) = self.flow.line.next(self.gone) {
+            self.loader.spawn_fill(open);
+        }
     }
 }
 

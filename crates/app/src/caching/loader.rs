@@ -9,15 +9,18 @@ use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Semaphore;
 
 use super::flights::{Lead, Loaded};
-use super::lease_flow::LeaseFlow;
+use super::lease_flow::{LeaseFlow, Open};
+use super::line::{Entry, Line};
 use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
 use super::turnstiles::Turnstiles;
 use crate::batching::{Batched, Users};
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
-/// Runs the loads of this process, each in a task of its own: a caller that goes away cancels nothing.
+/// Runs the loads of this process in tasks of their own: a caller that goes away cancels nothing.
+/// What is asked for while others are on their way goes as one batch.
 pub(super) struct Loader {
+    pub(super) line: Line<Lead>,
     pub(super) users: Arc<Batched<Users>>,
     pub(super) near: Arc<NearCache>,
     pub(super) leases: Option<LeaseFlow>,
@@ -45,11 +48,48 @@ struct Panicked;
 #[error("no load was admitted")]
 struct NotAdmitted;
 
+#[derive(Debug, thiserror::Error)]
+#[error("too many loads wait")]
+struct Crowded;
+
+/// A lane of the line; when it is given back, the next batch begins.
+pub(super) struct Lane<'l> {
+    loader: &'l Arc<Loader>,
+    gone: usize,
+}
+
 impl Loader {
-    /// Loads users and ends every lead.
-    pub(super) async fn run(self: Arc<Self>, leads: Vec<Lead>) {
+    /// Loads users, now or with the next batch, and ends every lead.
+    pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>) {
+        match self.line.enter(leads) {
+            Entry::Go(leads) => self.spawn(leads),
+            Entry::Wait => {}
+            Entry::Full(leads) => refuse(leads),
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, leads: Vec<Lead>) {
+        let run = Arc::clone(self).run(leads);
+        self.runtime.tasks.spawn(Box::pin(run));
+    }
+
+    /// Begins a batch whose lane is taken.
+    pub(super) fn spawn_fill(self: &Arc<Self>, open: Vec<Open>) {
+        let loader = Arc::clone(self);
+        self.runtime.tasks.spawn(Box::pin(async move {
+            if let Some(flow) = &loader.leases {
+                flow.fill(&loader, open).await;
+            }
+        }));
+    }
+
+    async fn run(self: Arc<Self>, leads: Vec<Lead>) {
+        let lane = Lane {
+            loader: &self,
+            gone: leads.len(),
+        };
         match &self.leases {
-            Some(flow) => flow.run(&self, leads).await,
+            Some(flow) => flow.run(&self, leads, lane).await,
             None => self.read_store(leads).await,
         }
     }
@@ -200,5 +240,21 @@ impl Loader {
             users: users.map(|user| (user.id, user)).collect(),
             read_at,
         })
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        if let Some(leads) = self.loader.line.next(self.gone) {
+            self.loader.spawn(leads);
+        }
+    }
+}
+
+/// Ends loads that nobody can begin.
+pub(super) fn refuse(leads: impl IntoIterator<Item = Lead>) {
+    let error = Arc::new(StoreError::Unavailable(Box::new(Crowded)));
+    for lead in leads {
+        lead.finish(Err(Arc::clone(&error)));
     }
 }

@@ -41,10 +41,10 @@ pub struct CachePolicy {
     pub audit: bool,
     /// How many reads may load without filling at once.
     pub unfilled_loads: usize,
-    /// How many batches of reads by id may be under way in the store at once; what is asked
-    /// meanwhile goes out with the next.
+    /// How many loads may be under way in the store at once, each from its lease to its fill;
+    /// what is asked for meanwhile goes with the next, in batches by half as many lanes.
     pub store_lanes: usize,
-    /// The same for look-ups, grants and fills in the shared cache, each.
+    /// The same for look-ups in the shared cache.
     pub cache_lanes: usize,
     /// How long a write waits for its invalidation before it answers.
     pub invalidate_limit: Duration,
@@ -68,7 +68,7 @@ impl Default for CachePolicy {
             audit: true,
             unfilled_loads: 16,
             store_lanes: 4,
-            cache_lanes: 4,
+            cache_lanes: 2,
             invalidate_limit: Duration::from_millis(20),
             l1_octets: 64 * 1024 * 1024,
             l1_ttl: Duration::from_hours(1),

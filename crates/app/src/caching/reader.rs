@@ -189,7 +189,7 @@ impl Reader {
         Ok(answers)
     }
 
-    /// Joins or starts the load of each user, those that start in one task.
+    /// Joins or starts the load of each user, those that start as one batch.
     fn board(&self, open: Vec<(UserId, bool)>, freshness: Freshness) -> Vec<(UserId, bool, Seat)> {
         let mut leads = Vec::new();
         let mut seats = Vec::with_capacity(open.len());
@@ -205,9 +205,7 @@ impl Reader {
             seats.push((id, strong, seat));
         }
         if !leads.is_empty() {
-            self.runtime
-                .tasks
-                .spawn(Box::pin(Arc::clone(&self.loader).run(leads)));
+            self.loader.start(leads);
         }
         seats
     }

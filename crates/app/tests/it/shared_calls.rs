@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use mockall::Sequence;
+use roster_adapters_memory::MemoryUserCache;
 use roster_app::{ForwardReason, Freshness, StalenessBound, TierStatus, UserError};
 use roster_domain::UserVersion;
 use roster_domain::ports::{
-    Acquired, CacheLookup, FillOutcome, Filling, Invalidation, MockUserRepository, Written,
+    Acquired, CacheLookup, FillOutcome, Filling, Invalidation, MockUserRepository, UserCache,
+    UserRepository, Written,
 };
+use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
-use crate::support::{cache_mock, id, renamed, seen, shared, stamped, unavailable, user, value};
+use crate::support::{
+    CountedUsers, PausedClock, cache_mock, id, renamed, seen, settle, shared, stamped, unavailable,
+    user, value,
+};
 
 fn nothing() -> CacheLookup {
     CacheLookup::Floor {
@@ -36,6 +42,66 @@ async fn a_hit_touches_no_repository() {
         "{:?}",
         answer.trace
     );
+}
+
+/// Loads that begin while others are on their way go together: one call each for all of them.
+#[tokio::test]
+async fn loads_that_wait_for_a_lane_go_as_one_batch() {
+    let cache = Arc::new(MemoryUserCache::new(PausedClock::new()));
+    let (cache_faults, store_faults) = (Arc::new(Faults::none()), Arc::new(Faults::none()));
+    let store = CountedUsers::new();
+    let cache = Faulty::<dyn UserCache>::new(cache, Arc::clone(&cache_faults));
+    let users: Arc<dyn UserRepository> = Arc::clone(&store) as _;
+    let users = Faulty::<dyn UserRepository>::new(users, Arc::clone(&store_faults));
+    let (service, _) = shared(Arc::new(users), Arc::new(cache));
+    let service = Arc::new(service);
+    cache_faults.arm(Fault::Hang);
+    let readers: Vec<_> = (1..=20)
+        .map(|n| {
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { service.get(id(n), Freshness::CACHED).await })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(cache_faults.calls(), 2, "two went at once");
+    cache_faults.mend();
+    for reader in readers {
+        assert!(matches!(reader.await.unwrap(), Err(UserError::NotFound)));
+    }
+    // A look-up, a grant and a fill each: for two alone, and for the eighteen that waited.
+    assert!(cache_faults.calls() <= 3 * 4, "{}", cache_faults.calls());
+    assert!(store_faults.calls() <= 4, "{}", store_faults.calls());
+}
+
+/// A store that hangs holds up those who need it, and nobody whom the cache can answer.
+#[tokio::test]
+async fn a_store_that_hangs_keeps_nobody_from_what_the_cache_holds() {
+    let cache = Arc::new(MemoryUserCache::new(PausedClock::new()));
+    let store_faults = Arc::new(Faults::none());
+    let store = CountedUsers::new();
+    let users: Arc<dyn UserRepository> = Arc::clone(&store) as _;
+    let users = Faulty::<dyn UserRepository>::new(users, Arc::clone(&store_faults));
+    let (service, _) = shared(Arc::new(users), cache);
+    let service = Arc::new(service);
+    let there = service.get(id(1), Freshness::CACHED).await;
+    assert!(matches!(there, Err(UserError::NotFound)));
+    store_faults.arm(Fault::Hang);
+    let waiting: Vec<_> = (2..=40)
+        .map(|n| {
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { service.get(id(n), Freshness::CACHED).await })
+        })
+        .collect();
+    settle().await;
+    let calls = store_faults.calls();
+    let again = service.get(id(1), Freshness::CACHED).await;
+    assert!(matches!(again, Err(UserError::NotFound)));
+    assert_eq!(store_faults.calls(), calls, "the cache answered");
+    assert!(waiting.iter().all(|reader| !reader.is_finished()));
+    store_faults.mend();
+    for reader in waiting {
+        assert!(matches!(reader.await.unwrap(), Err(UserError::NotFound)));
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use roster_domain::UserVersion;
 use roster_domain::ports::{
-    CacheLookup, CacheNamespace, ConnectionEpoch, FillOutcome, FillRequest, Filling, Lease,
-    LeaseToken, Stamped, StoreError,
+    CacheNamespace, FillOutcome, FillRequest, Filling, Lease, LeaseToken, StoreError,
 };
-use roster_domain::{UserId, UserVersion};
 
 use super::{LeaseFlow, Open};
 use crate::CacheEvent;
 use crate::caching::flights::Loaded;
 use crate::caching::loader::{Loader, Rows};
-use crate::caching::near_cache::Kept;
 
 /// A load whose lease is held.
 pub(super) struct Granted {
@@ -22,10 +20,10 @@ pub(super) struct Granted {
 }
 
 impl LeaseFlow {
-    /// How often what was filled is read back, when the push of the fill itself comes between.
-    const READ_BACKS: usize = 2;
-
     /// Reads what leases are held for, in a statement sent after the grant, and fills it in.
+    ///
+    /// It is not kept in this process: what a filler holds itself, nobody would tell it about.
+    /// The next read finds it in the shared cache, by the tracked connection, and keeps that.
     pub(super) async fn load(
         &self,
         loader: &Loader,
@@ -49,7 +47,6 @@ impl LeaseFlow {
             .fill_many(namespace, &fills)
             .await
             .unwrap_or_default();
-        let mut filled = Vec::new();
         for (index, granted) in granted.into_iter().enumerate() {
             let outcome = outcomes.get(index).copied();
             if let Some(outcome) = outcome {
@@ -60,9 +57,6 @@ impl LeaseFlow {
             }
             let stored = outcome == Some(FillOutcome::Stored);
             let Open { lead, reason, .. } = granted.open;
-            if stored {
-                filled.push(lead.id);
-            }
             let loaded = Loaded {
                 user: rows.users.get(&lead.id).map(Arc::clone),
                 trace: loader.forwarded(&lead, reason, stored),
@@ -72,7 +66,6 @@ impl LeaseFlow {
             };
             lead.finish(Ok(loaded));
         }
-        self.read_back(loader, filled).await;
     }
 
     /// Ends loads whose database failed: what the lease replaced is put back where it was
@@ -109,43 +102,6 @@ impl LeaseFlow {
         let error = Arc::new(error);
         for granted in granted {
             granted.open.lead.finish(Err(Arc::clone(&error)));
-        }
-    }
-
-    /// Keeps in this process what was just filled, by a read of the tracked connection and
-    /// after the answers: what a writer or filler holds itself, nobody would tell it about.
-    async fn read_back(&self, loader: &Loader, mut ids: Vec<UserId>) {
-        for _ in 0..Self::READ_BACKS {
-            if ids.is_empty() || self.near.connection() == ConnectionEpoch::UNTRACKED {
-                return;
-            }
-            let tickets: Vec<_> = ids.iter().map(|id| self.near.ticket(*id)).collect();
-            let Some(namespace) = self.namespace.current().await else {
-                return;
-            };
-            let found = self.cache.get_many(namespace, &ids).await;
-            let Ok(Stamped { connection, reply }) = found else {
-                return;
-            };
-            let mut refused = Vec::new();
-            for ((id, ticket), lookup) in ids.into_iter().zip(tickets).zip(reply) {
-                let (content, ttl) = match lookup {
-                    CacheLookup::Value {
-                        user, expires_at, ..
-                    } => {
-                        let ttl = expires_at.since(loader.runtime.clock.now());
-                        (Kept::User(user), ttl)
-                    }
-                    CacheLookup::Absent { floor, .. } => {
-                        (Kept::Absent { floor }, loader.policy.absent_ttl)
-                    }
-                    CacheLookup::Floor { .. } | CacheLookup::Leased { .. } => continue,
-                };
-                if !self.keep(loader, id, ticket, connection, content, ttl) {
-                    refused.push(id);
-                }
-            }
-            ids = refused;
         }
     }
 }

@@ -1,0 +1,154 @@
+use std::collections::VecDeque;
+
+use super::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What goes out in batches: few at once, and what waits for the next.
+///
+/// Nothing waits for a timer. While a lane is free, whoever comes goes at once and alone; while
+/// none is, all wait, and the next lane that is free takes them together. So an idle process is
+/// as fast as without, and a busy one asks less often the busier it is. Half of the lanes are
+/// there for those who come one by one only: the fewer batches are under way, the larger
+/// they are.
+pub(super) struct Line<T> {
+    lanes: usize,
+    few: usize,
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    busy: usize,
+    /// How many are on their way by the lanes that are busy.
+    under_way: usize,
+    waiting: VecDeque<T>,
+}
+
+/// What becomes of those who come.
+pub(super) enum Entry<T> {
+    /// They go, by a lane that they give back with [`Line::next`].
+    Go(Vec<T>),
+    /// They go with the next batch.
+    Wait,
+    /// Too many wait already.
+    Full(Vec<T>),
+}
+
+impl<T> Line<T> {
+    /// As many as the ports take.
+    const MOST: usize = 256;
+    /// More would only wait for their deadlines.
+    const MOST_WAITING: usize = 4_096;
+
+    pub(super) fn new(lanes: usize) -> Self {
+        let lanes = lanes.max(1);
+        Self {
+            lanes,
+            few: lanes.div_ceil(2),
+            state: Mutex::new(State {
+                busy: 0,
+                under_way: 0,
+                waiting: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub(super) fn enter(&self, items: Vec<T>) -> Entry<T> {
+        let mut state = self.lock();
+        if self.is_free(&state, items.len()) {
+            state.busy += 1;
+            state.under_way += items.len();
+            Entry::Go(items)
+        } else if state.waiting.len() + items.len() > Self::MOST_WAITING {
+            Entry::Full(items)
+        } else {
+            state.waiting.extend(items);
+            Entry::Wait
+        }
+    }
+
+    /// The next batch for a lane by which so many have gone; `None` when nobody waits, or who
+    /// does goes by another lane.
+    pub(super) fn next(&self, gone: usize) -> Option<Vec<T>> {
+        let mut state = self.lock();
+        state.busy -= 1;
+        state.under_way -= gone;
+        let batch = state.waiting.len().min(Self::MOST);
+        if batch == 0 || !self.is_free(&state, batch) {
+            return None;
+        }
+        state.busy += 1;
+        state.under_way += batch;
+        Some(state.waiting.drain(..batch).collect())
+    }
+
+    fn is_free(&self, state: &State<T>, coming: usize) -> bool {
+        let all_alone = state.under_way == state.busy && coming == 1;
+        state.busy < self.few || (state.busy < self.lanes && all_alone)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, not(feature = "explored")))]
+mod tests {
+    use super::*;
+
+    fn gone(entry: Entry<u32>) -> Option<Vec<u32>> {
+        match entry {
+            Entry::Go(items) => Some(items),
+            Entry::Wait | Entry::Full(_) => None,
+        }
+    }
+
+    #[test]
+    fn who_comes_goes_at_once_while_a_lane_is_free() {
+        let line = Line::new(2);
+        assert_eq!(gone(line.enter(vec![1])), Some(vec![1]));
+        assert_eq!(gone(line.enter(vec![2])), Some(vec![2]));
+        assert_eq!(gone(line.enter(vec![3])), None);
+        assert_eq!(line.next(1), Some(vec![3]));
+        assert_eq!(line.next(1), None);
+        assert_eq!(line.next(1), None);
+        assert_eq!(gone(line.enter(vec![4, 5])), Some(vec![4, 5]));
+    }
+
+    #[test]
+    fn who_waits_goes_together_and_by_half_of_the_lanes() {
+        let line = Line::new(4);
+        for alone in 1..=4 {
+            assert_eq!(gone(line.enter(vec![alone])), Some(vec![alone]));
+        }
+        assert_eq!(gone(line.enter(vec![5])), None);
+        assert_eq!(gone(line.enter(vec![6, 7])), None);
+        assert_eq!(line.next(1), None, "three are on their way");
+        assert_eq!(line.next(1), None, "two are");
+        assert_eq!(line.next(1), Some(vec![5, 6, 7]), "all, in order");
+        assert_eq!(gone(line.enter(vec![8])), None);
+        assert_eq!(line.next(1), Some(vec![8]));
+        assert_eq!(gone(line.enter(vec![9])), None, "a batch is on its way");
+        assert_eq!(line.next(3), Some(vec![9]));
+        assert_eq!(
+            gone(line.enter(vec![10])),
+            Some(vec![10]),
+            "all are alone again"
+        );
+    }
+
+    #[test]
+    fn a_batch_and_those_who_wait_are_bounded() {
+        let line = Line::new(1);
+        assert!(gone(line.enter(vec![0])).is_some());
+        let (most, waiting) = (Line::<u32>::MOST, Line::<u32>::MOST_WAITING);
+        for _ in 0..waiting {
+            assert!(matches!(line.enter(vec![1]), Entry::Wait));
+        }
+        assert!(matches!(line.enter(vec![8, 9]), Entry::Full(items) if items == [8, 9]));
+        let mut before = 1;
+        for _ in 0..waiting / most {
+            assert_eq!(line.next(before).map(|batch| batch.len()), Some(most));
+            before = most;
+        }
+        assert_eq!(line.next(before), None);
+    }
+}
