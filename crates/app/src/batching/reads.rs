@@ -28,8 +28,8 @@ struct Miscounted {
 }
 
 impl<R: Read> Batched<R> {
-    /// As many as the ports take.
-    const MOST: usize = 256;
+    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
+    const MOST: usize = 64;
 
     /// At most so many batches are under way at once.
     pub(crate) fn new(read: R, lanes: usize, runtime: Runtime) -> Self {

@@ -7,8 +7,8 @@ use super::sync::{Mutex, MutexGuard, PoisonError};
 /// Nothing waits for a timer. While a lane is free, whoever comes goes at once and alone; while
 /// none is, all wait, and the next lane that is free takes them together. So an idle process is
 /// as fast as without, and a busy one asks less often the busier it is. Half of the lanes are
-/// there for those who come one by one only: the fewer batches are under way, the larger
-/// they are.
+/// there for those who come one by one and for batches that are full: the fewer batches are
+/// under way, the larger they are.
 pub(super) struct Line<T> {
     lanes: usize,
     few: usize,
@@ -24,7 +24,7 @@ struct State<T> {
 
 /// What becomes of those who come.
 pub(super) enum Entry<T> {
-    /// They go, by a lane that they give back with [`Line::next`].
+    /// These go, by a lane that they give back with [`Line::next`].
     Go(Vec<T>),
     /// They go with the next batch.
     Wait,
@@ -33,8 +33,8 @@ pub(super) enum Entry<T> {
 }
 
 impl<T> Line<T> {
-    /// As many as the ports take.
-    const MOST: usize = 256;
+    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
+    const MOST: usize = 64;
     /// More would only wait for their deadlines.
     const MOST_WAITING: usize = 4_096;
 
@@ -53,15 +53,13 @@ impl<T> Line<T> {
 
     pub(super) fn enter(&self, items: Vec<T>) -> Entry<T> {
         let mut state = self.lock();
-        if self.is_free(&state, items.len()) {
-            state.busy += 1;
-            state.under_way += items.len();
-            Entry::Go(items)
-        } else if state.waiting.len() + items.len() > Self::MOST_WAITING {
-            Entry::Full(items)
-        } else {
-            state.waiting.extend(items);
-            Entry::Wait
+        if state.waiting.len() + items.len() > Self::MOST_WAITING {
+            return Entry::Full(items);
+        }
+        state.waiting.extend(items);
+        match self.take(&mut state) {
+            Some(batch) => Entry::Go(batch),
+            None => Entry::Wait,
         }
     }
 
@@ -71,18 +69,20 @@ impl<T> Line<T> {
         let mut state = self.lock();
         state.busy -= 1;
         state.under_way -= gone;
-        let batch = state.waiting.len().min(Self::MOST);
-        if batch == 0 || !self.is_free(&state, batch) {
+        self.take(&mut state)
+    }
+
+    fn take(&self, state: &mut State<T>) -> Option<Vec<T>> {
+        let size = state.waiting.len().min(Self::MOST);
+        let are_alone = size == 1 && state.under_way == state.busy;
+        let is_free =
+            state.busy < self.few || (state.busy < self.lanes && (are_alone || size == Self::MOST));
+        if size == 0 || !is_free {
             return None;
         }
         state.busy += 1;
-        state.under_way += batch;
-        Some(state.waiting.drain(..batch).collect())
-    }
-
-    fn is_free(&self, state: &State<T>, coming: usize) -> bool {
-        let all_alone = state.under_way == state.busy && coming == 1;
-        state.busy < self.few || (state.busy < self.lanes && all_alone)
+        state.under_way += size;
+        Some(state.waiting.drain(..size).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_batch_and_those_who_wait_are_bounded() {
         let line = Line::new(1);
-        assert!(gone(line.enter(vec![0])).is_some());
+        assert_eq!(gone(line.enter(vec![0])), Some(vec![0]));
         let (most, waiting) = (Line::<u32>::MOST, Line::<u32>::MOST_WAITING);
         for _ in 0..waiting {
             assert!(matches!(line.enter(vec![1]), Entry::Wait));
@@ -150,5 +150,23 @@ mod tests {
             before = most;
         }
         assert_eq!(line.next(before), None);
+    }
+
+    #[test]
+    fn a_batch_that_is_full_goes_by_any_lane() {
+        let line = Line::new(4);
+        let most = Line::<u32>::MOST;
+        let full = || Some(most);
+        for _ in 0..2 {
+            let batch = gone(line.enter(vec![1; 2])).map(|batch| batch.len());
+            assert_eq!(batch, Some(2));
+        }
+        assert_eq!(gone(line.enter(vec![3; most - 1])), None);
+        let batch = gone(line.enter(vec![4; most])).map(|batch| batch.len());
+        assert_eq!(batch, full());
+        assert_eq!(gone(line.enter(vec![5])).map(|batch| batch.len()), full());
+        assert_eq!(gone(line.enter(vec![6; most])), None, "all four are taken");
+        assert_eq!(line.next(2).map(|batch| batch.len()), full());
+        assert_eq!(line.next(most), None);
     }
 }
