@@ -232,7 +232,7 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// Asks once for each of these users, unless that was done since the caches were emptied.
+    /// Asks twice for each of these users, unless that was done since the caches were emptied.
     async fn warm(&mut self, system: &System, ids: &[Uuid]) -> Result<()> {
         if system.kind == Kind::Constant || !self.warmed.insert((system.name.clone(), ids.len())) {
             return Ok(());
@@ -246,6 +246,8 @@ impl<'a> Run<'a> {
             let share = share.to_vec();
             tasks.push(tokio::spawn(async move {
                 for id in share {
+                    // The first read fills the shared cache, the second one memory.
+                    connection.send(&Request::user(id)).await;
                     connection.send(&Request::user(id)).await;
                 }
             }));
