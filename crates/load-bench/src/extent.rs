@@ -8,6 +8,8 @@ pub(crate) struct Extent {
     pub(crate) connections: u32,
     /// By name, as in [`Extent::NAMES`]; all if there are none.
     pub(crate) only: Vec<String>,
+    /// What the cache in the service's memory may hold, in octets.
+    pub(crate) memory: u64,
     /// To see that all works, rather than for figures.
     pub(crate) quick: bool,
 }
@@ -30,9 +32,34 @@ impl Extent {
     }
 }
 
+/// Octets, from a number with a unit as `--cache-memory` takes it: `512MiB`.
+pub(crate) fn octets(text: &str) -> Option<u64> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_read_with_its_unit() {
+        assert_eq!(octets("512MiB"), Some(512 << 20));
+        assert_eq!(octets("2GiB"), Some(2 << 30));
+        assert_eq!(octets("4096"), Some(4_096));
+        assert_eq!(octets("2 parsecs"), None);
+        assert_eq!(octets("99999999999GiB"), None);
+    }
 
     #[test]
     fn what_is_not_asked_for_is_not_run() {
@@ -41,6 +68,7 @@ mod tests {
             lasting: Duration::from_secs(1),
             connections: 1,
             only: only.iter().map(|name| (*name).to_owned()).collect(),
+            memory: 0,
             quick: false,
         };
         assert!(Extent::NAMES.iter().all(|name| asked(&[]).wants(name)));

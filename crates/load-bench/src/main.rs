@@ -25,6 +25,7 @@ mod report;
 mod requests;
 mod run;
 mod sampling;
+mod sizes;
 mod stand;
 mod start;
 mod store_floors;
@@ -159,6 +160,8 @@ async fn measure(args: &Measure) -> Result<bool> {
         ),
         connections: args.connections.max(1),
         only: args.only.clone(),
+        memory: extent::octets(&args.memory)
+            .ok_or_else(|| format!("--memory {} is no size", args.memory))?,
         quick: args.quick,
     };
     let roster = std::fs::canonicalize(&args.roster)

@@ -8,6 +8,7 @@ use crate::Result;
 use crate::measured::{Measured, median};
 use crate::report::distinct;
 use crate::run::Seen;
+use crate::sizes::by_size;
 
 const SIZE: (u32, u32) = (900, 420);
 
@@ -136,33 +137,17 @@ fn by_depth(cells: &[Measured], users: u64) -> Vec<Line> {
 
 /// Only where a run had several sizes.
 fn by_rows(cells: &[Measured]) -> Vec<Line> {
-    let sizes = distinct(cells.iter().map(|cell| cell.users));
-    if sizes.len() < 2 {
-        return Vec::new();
-    }
-    [
-        ("W1", "hot"),
-        ("W3", "miss"),
-        ("W5", "page at 90 %"),
-        ("W6", "dashboard"),
-    ]
-    .into_iter()
-    .map(|(workload, variant)| {
-        let points = sizes
-            .iter()
-            .map(|users| {
-                let figures = cells
-                    .iter()
-                    .filter(|cell| cell.key() == (*users, workload, variant, "roster"))
-                    .map(|cell| cell.total_us)
-                    .collect();
-                ((*users as f64).log10(), median(figures))
-            })
-            .filter(|(_, cost)| cost.is_finite())
-            .collect();
-        (format!("{workload} {variant}"), points)
-    })
-    .collect()
+    by_size(cells)
+        .into_iter()
+        .map(|row| {
+            let points = row
+                .costs
+                .iter()
+                .map(|(users, cost)| ((*users as f64).log10(), *cost))
+                .collect();
+            (format!("{} {}", row.workload, row.variant), points)
+        })
+        .collect()
 }
 
 fn draw_bars(path: &Path, caption: &str, bars: &[(String, f64)]) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::figures;
 use crate::measured::{Measured, median};
 use crate::plots;
 use crate::run::Seen;
+use crate::sizes;
 use crate::targets::{self, Reached};
 
 /// Writes everything; returns the tables.
@@ -76,6 +77,10 @@ fn summary(command: &str, facts: &[(&str, String)], seen: &Seen, plots: &[PathBu
             let _ = writeln!(text, "\n## Cells, {users} users\n");
             text += &cells_table(&seen.cells, users);
         }
+    }
+    let sizes = sizes::by_size(&seen.cells);
+    if !sizes.is_empty() {
+        text += &sizes::table(&sizes);
     }
     if !seen.latencies.is_empty() {
         text += &latency_table(seen);

@@ -101,6 +101,13 @@ impl<'a> Run<'a> {
             .iter()
             .filter(|workload| self.extent.wants(workload.name))
         {
+            if !workload.has_room(self.stand.users, self.extent.memory) {
+                say(&format!(
+                    "{} {} is left out: it takes more users, or a larger --memory",
+                    workload.name, workload.variant
+                ));
+                continue;
+            }
             for round in 1..=self.extent.rounds {
                 for system in self
                     .systems
@@ -113,7 +120,7 @@ impl<'a> Run<'a> {
                     let floors = StoreFloors::new(self.stand, self.extent);
                     self.tell_all(floors.postgres(round).await?);
                 }
-                if workload.name == "W1" {
+                if (workload.name, workload.variant) == ("W1", "hot") {
                     let floors = StoreFloors::new(self.stand, self.extent);
                     self.tell_all(floors.redis(round).await?);
                 }
@@ -151,8 +158,8 @@ impl<'a> Run<'a> {
         }
         if workload.state != State::Empty {
             // Connections, statements and branches are warm, too.
-            let short = Duration::from_secs(1);
-            self.wrk.run(system, &written, connections, short).await?;
+            let ahead = workload.ahead();
+            self.wrk.run(system, &written, connections, ahead).await?;
         }
         let sampler = Sampler::new(system, self.stand, &list.requests, list.expected).await?;
         let (stop, stopped) = watch::channel(false);

@@ -1,6 +1,7 @@
 //! The workloads: what is asked of which system, and in what state its caches are then.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ pub(crate) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Hot,
+    /// As `Hot`, over so many users.
+    HotOf(usize),
     Uniform,
     Miss,
     Mixed,
@@ -68,6 +71,13 @@ const fn alone(name: &'static str, variant: &'static str, state: State, kind: As
 /// Those that a closed loop measures. Caches are emptied late, because warming them takes long.
 pub(crate) const ALL: &[Workload] = &[
     workload("W1", "hot", State::Warm, Ask::Hot),
+    workload("W1", "hot, 100,000 users", State::Warm, Ask::HotOf(100_000)),
+    workload(
+        "W1",
+        "hot, 1,000,000 users",
+        State::Warm,
+        Ask::HotOf(1_000_000),
+    ),
     workload("W8", "not modified", State::Warm, Ask::NotModified),
     workload("W2", "uniform", State::Warm, Ask::Uniform),
     workload("W4", "5 % updates", State::Warm, Ask::Mixed),
@@ -124,14 +134,35 @@ impl Workload {
     /// Longer than a cell lasts: what was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
+    /// Octets of the cache that a user is given where all have to fit.
+    const ROOM: u64 = 1_536;
 
     /// Whether a system can do it.
     pub(crate) const fn suits(&self, kind: Kind) -> bool {
         match kind {
             Kind::Constant => matches!(self.kind, Ask::Hot),
             Kind::RedisGet => matches!(self.kind, Ask::Hot | Ask::Uniform),
-            Kind::Peer => !matches!(self.kind, Ask::NotModified | Ask::Below(_)),
+            Kind::Peer => !matches!(self.kind, Ask::NotModified | Ask::Below(_) | Ask::HotOf(_)),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
+        }
+    }
+
+    /// Whether there are so many users, and room for them in the memory of the service.
+    pub(crate) const fn has_room(&self, users: u64, memory: u64) -> bool {
+        match self.kind {
+            Ask::HotOf(count) => {
+                let count = count as u64;
+                users >= count && memory >= count * Self::ROOM
+            }
+            _ => true,
+        }
+    }
+
+    /// How long it runs before it is measured, so that all of its list was asked for.
+    pub(crate) const fn ahead(&self) -> Duration {
+        match self.kind {
+            Ask::HotOf(_) => Duration::from_secs(8),
+            _ => Duration::from_secs(1),
         }
     }
 
@@ -175,6 +206,11 @@ impl Workload {
             Ask::Hot => {
                 warmed = hot();
                 (users(zipf(&warmed, Self::LENGTH, round)?), Expected::User)
+            }
+            Ask::HotOf(count) => {
+                warmed = Self::hot(stand, count);
+                let drawn = zipf(&warmed, 4 * Self::LENGTH, round)?;
+                (users(drawn), Expected::User)
             }
             Ask::NotModified => {
                 warmed = hot();
@@ -227,4 +263,25 @@ fn below(ids: &[Uuid], what: &str, round: u64) -> Vec<Request> {
         .into_iter()
         .map(|id| Request::get(format!("/v1/users/{id}/{what}")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_not_run() {
+        let sets: Vec<_> = ALL
+            .iter()
+            .filter(|workload| workload.name == "W1" && workload.has_room(1_000_000, 512 << 20))
+            .map(|workload| workload.variant)
+            .collect();
+        assert_eq!(sets, ["hot", "hot, 100,000 users"]);
+        let largest = ALL
+            .iter()
+            .find(|workload| workload.variant == "hot, 1,000,000 users")
+            .unwrap();
+        assert!(largest.has_room(1_000_000, 2 << 30) && !largest.has_room(100_000, 2 << 30));
+        assert!(!largest.suits(Kind::Peer) && largest.suits(Kind::Service));
+    }
 }

@@ -95,6 +95,22 @@ pub(super) const TARGETS: &[Target] = &[
         AtLeast(17.0),
     ),
     ratio(
+        "W1",
+        "total CPU with 100,000 popular users against 10,000",
+        TotalCpu,
+        Place("W1", "hot, 100,000 users", SERVICE),
+        W1,
+        AtMost(1.1),
+    ),
+    ratio(
+        "W1",
+        "total CPU with 1,000,000 popular users against 10,000",
+        TotalCpu,
+        Place("W1", "hot, 1,000,000 users", SERVICE),
+        W1,
+        AtMost(1.1),
+    ),
+    ratio(
         "W2",
         "service CPU against bare axum",
         ServiceCpu,
