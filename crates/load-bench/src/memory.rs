@@ -173,8 +173,8 @@ fn process_figures(case: &Case<'_>, now: &Held, before: &Held, bodies: ReadBodie
     ]
 }
 
-/// What the users that were read between two looks cost there: each was asked for twice, and only
-/// the first time in Redis.
+/// What the users that were read between two looks cost there: each was asked for three
+/// times, and Redis answered the first two at most.
 async fn redis_figures(
     case: &Case<'_>,
     bodies: ReadBodies,
