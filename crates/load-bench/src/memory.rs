@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use roster_soak::Client;
+use roster_test_services::RedisServer;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -137,6 +138,13 @@ async fn one_round(stand: &Stand, binary: &Path, quick: bool, round: u64) -> Res
     let mut figures = process_figures(&case(FULL), &full, &before, bodies);
     figures.extend(process_figures(&case(BEYOND), &beyond, &before, bodies));
     figures.extend(in_redis);
+    let other = System::service("memory, other", binary, stand, &memory, Some(redis))?;
+    let octets = one_more_reader(&other, redis, stand).await?;
+    figures.push(case("Redis").figure(
+        "used_memory for one more reader of a key",
+        "octets",
+        octets,
+    ));
     for (what, octets) in stand.octets_a_user().await? {
         figures.push(case("PostgreSQL").figure(what, "octets a user", octets));
     }
@@ -219,6 +227,21 @@ async fn redis_figures(
         figures.push(case.figure(name, "", calls as f64 / users));
     }
     Ok(figures)
+}
+
+/// What Redis takes to remember that one more process has read a key.
+async fn one_more_reader(other: &System, redis: &RedisServer, stand: &Stand) -> Result<f64> {
+    const READ: usize = 8 * STEP;
+    let mut unread = stand.ids.as_slice();
+    // For its connection and what belongs to it.
+    crowd::read(other.address, next(&mut unread, STEP)?).await?;
+    let used = async || -> Result<f64> {
+        let used = RedisInfo::of(redis).await?.number("used_memory");
+        Ok(used.ok_or("INFO has no used_memory")? as f64)
+    };
+    let before = used().await?;
+    crowd::read(other.address, next(&mut unread, READ)?).await?;
+    Ok((used().await? - before) / READ as f64)
 }
 
 /// Some of those that were read first.
