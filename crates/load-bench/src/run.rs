@@ -101,6 +101,10 @@ impl<'a> Run<'a> {
             .iter()
             .filter(|workload| self.extent.wants(workload.name))
         {
+            // A quick look has no time to read that many users first.
+            if self.extent.quick && workload.ahead() > Workload::AHEAD {
+                continue;
+            }
             if !workload.has_room(self.stand.users, self.extent.memory) {
                 say(&format!(
                     "{} {} is left out: it takes more users, or a larger --memory",

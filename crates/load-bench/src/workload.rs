@@ -134,6 +134,8 @@ impl Workload {
     /// Longer than a cell lasts: what was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
+    /// As long runs what has a short list, before it is measured.
+    pub(crate) const AHEAD: Duration = Duration::from_secs(1);
     /// Octets of the cache that a user is given where all have to fit.
     const ROOM: u64 = 1_536;
 
@@ -162,7 +164,7 @@ impl Workload {
     pub(crate) const fn ahead(&self) -> Duration {
         match self.kind {
             Ask::HotOf(_) => Duration::from_secs(8),
-            _ => Duration::from_secs(1),
+            _ => Self::AHEAD,
         }
     }
 
