@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Stage;
 use crate::Result;
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::report::Report;
 
 /// A walk while 200 users a second are inserted, deleted and updated, there and back: each row
@@ -153,8 +153,7 @@ impl Writer {
     }
 }
 
-/// In turn an insert, an update and a deletion, each started on its tick whether or not those
-/// before it have ended.
+/// Starts each change on its tick, whether or not those before it have ended.
 #[expect(clippy::disallowed_methods, reason = "a rate in real time")]
 async fn write(
     client: Client,
@@ -168,32 +167,32 @@ async fn write(
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) {
         ticks.tick().await;
-        let (client, inserted) = (client.clone(), Arc::clone(&inserted));
+        let client = client.clone();
         // Each victim is changed or deleted once, so that every change takes effect.
         let victim = prey[(n / 3 * 2 + n % 3 / 2) % prey.len()];
         under_way.spawn(async move {
-            let path = format!("/v1/users/{victim}");
-            let answer = match n % 3 {
-                0 => {
-                    inserted.fetch_add(1, Ordering::Relaxed);
-                    let email = format!("walk-{n}-{}@example.com", victim.simple());
-                    client
-                        .post("/v1/users", &json!({ "email": email, "name": "Inserted" }))
-                        .await
+            let mut again = false;
+            loop {
+                let answer = change(&client, victim, n).await;
+                match answer {
+                    Ok(answer) if answer.status.is_success() => break None,
+                    // It happened the first time, as the client could not know.
+                    Ok(answer) if again && [404, 409].contains(&answer.status.as_u16()) => {
+                        break None;
+                    }
+                    // As an honest client does; the second refusal counts.
+                    Ok(answer) if !again && answer.status == 503 => {
+                        again = true;
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    Ok(answer) => break Some(format!("{} {}", answer.status, answer.body)),
+                    Err(error) => break Some(error.to_string()),
                 }
-                1 => {
-                    client
-                        .patch(&path, &json!({ "name": format!("Changed {n}") }))
-                        .await
-                }
-                _ => client.delete(&path).await,
-            };
-            match answer {
-                Ok(answer) if answer.status.is_success() => None,
-                Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
-                Err(error) => Some(error.to_string()),
             }
         });
+        if n % 3 == 0 {
+            inserted.fetch_add(1, Ordering::Relaxed);
+        }
         n += 1;
     }
     let seconds = started.elapsed().as_secs_f64();
@@ -202,5 +201,22 @@ async fn write(
         done: n,
         failed,
         seconds,
+    }
+}
+
+/// In turn an insert, an update and a deletion.
+async fn change(client: &Client, victim: Uuid, n: usize) -> Result<Answer> {
+    let path = format!("/v1/users/{victim}");
+    match n % 3 {
+        0 => {
+            let email = format!("walk-{n}-{}@example.com", victim.simple());
+            let user = json!({ "email": email, "name": "Inserted" });
+            client.post("/v1/users", &user).await
+        }
+        1 => {
+            let name = json!({ "name": format!("Changed {n}") });
+            client.patch(&path, &name).await
+        }
+        _ => client.delete(&path).await,
     }
 }
