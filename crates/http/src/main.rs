@@ -8,9 +8,6 @@ use roster_http::commands::Cli;
 #[cfg(feature = "unsound")]
 compile_error!("the service is not built without a part of its protocol; roster-unsound is");
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     Cli::parse().run()
 }
