@@ -91,7 +91,7 @@ async fn a_shared_cache_says_how_old_its_answers_may_be() {
     while body(&api, CACHE).await["shared"]["bound_seconds"].is_null() {
         tokio::task::yield_now().await;
     }
-    for _ in 0..3 {
+    for _ in 0..4 {
         read(&api, &id).await;
     }
     api.clock.advance(Duration::from_micros(30_001));
@@ -112,7 +112,9 @@ async fn each_state_of_a_key_is_named() {
     let id = user(&api).await;
     let l2 = async |id: &str| body(&api, &of(id)).await["l2"].clone();
     assert_eq!(l2(NOBODY).await, json!({ "state": "nothing" }));
-    read(&api, NOBODY).await;
+    for _ in 0..2 {
+        read(&api, NOBODY).await;
+    }
     assert_eq!(l2(NOBODY).await, json!({ "state": "absent" }));
     let nobody = body(&api, &of(NOBODY)).await;
     for tier in ["l1", "row"] {
@@ -147,7 +149,9 @@ async fn what_is_taken_out_is_read_anew() {
         let api = parts.build();
         let id = user(&api).await;
         for clearing in [call("DELETE", &of(&id)), call("POST", EPOCH)] {
-            read(&api, &id).await;
+            for _ in 0..2 {
+                read(&api, &id).await;
+            }
             let warm = read(&api, &id).await.unwrap();
             assert!(warm.starts_with("roster-l1; hit"), "{warm}");
             assert_eq!(body(&api, &of(&id)).await["l1"]["state"], "value");

@@ -83,9 +83,16 @@ async fn a_shared_cache_is_told_of_in_the_answer() {
     let (miss, bound) = status(get(&path)).await;
     assert_eq!(miss, "roster-l2; fwd=miss; stored, roster-l1; fwd=miss");
     assert_eq!(bound, "0.000", "the database was asked at this very moment");
+    let (shared, bound) = status(get(&path)).await;
+    assert!(shared.starts_with("roster-l2; hit; ttl=3"), "{shared}");
+    assert!(
+        shared.ends_with(", roster-l1; fwd=miss; stored"),
+        "{shared}"
+    );
+    assert_eq!(bound, "unproven", "nobody looks at the watermark here");
     let (near, bound) = status(get(&path)).await;
     assert_eq!(near, "roster-l1; hit; ttl=60");
-    assert_eq!(bound, "unproven", "nobody looks at the watermark here");
+    assert_eq!(bound, "unproven");
     api.clock.advance(Duration::from_mins(1));
     let (shared, bound) = status(get(&path)).await;
     assert!(shared.starts_with("roster-l2; hit; ttl=3"), "{shared}");
