@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::join;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheLookup, CacheNamespace, ConnectionEpoch, Lease, LeaseToken,
@@ -95,7 +96,10 @@ impl LeaseFlow {
                 return;
             }
             match self.line.enter(sorted.acquire) {
-                Entry::Go(open) => self.fill(loader, open).await,
+                Entry::Go(batches) => {
+                    let fills = batches.into_iter().map(|open| self.fill(loader, open));
+                    join_all(fills).await;
+                }
                 Entry::Wait => {}
                 Entry::Full(open) => refuse(open.into_iter().map(|open| open.lead)),
             }

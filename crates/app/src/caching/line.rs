@@ -24,8 +24,8 @@ struct State<T> {
 
 /// What becomes of those who come.
 pub(super) enum Entry<T> {
-    /// These go, by a lane that they give back with [`Line::next`].
-    Go(Vec<T>),
+    /// These batches go, each by a lane that it gives back with [`Line::next`].
+    Go(Vec<Vec<T>>),
     /// They go with the next batch.
     Wait,
     /// Too many wait already.
@@ -57,9 +57,12 @@ impl<T> Line<T> {
             return Entry::Full(items);
         }
         state.waiting.extend(items);
-        match self.take(&mut state) {
-            Some(batch) => Entry::Go(batch),
-            None => Entry::Wait,
+        // Those who come together may be more than one lane takes.
+        let batches: Vec<_> = std::iter::from_fn(|| self.take(&mut state)).collect();
+        if batches.is_empty() {
+            Entry::Wait
+        } else {
+            Entry::Go(batches)
         }
     }
 
@@ -96,7 +99,11 @@ mod tests {
 
     fn gone(entry: Entry<u32>) -> Option<Vec<u32>> {
         match entry {
-            Entry::Go(items) => Some(items),
+            Entry::Go(mut batches) => {
+                let batch = batches.pop();
+                assert!(batches.is_empty(), "more than one batch");
+                batch
+            }
             Entry::Wait | Entry::Full(_) => None,
         }
     }
@@ -133,6 +140,19 @@ mod tests {
             Some(vec![10]),
             "all are alone again"
         );
+    }
+
+    #[test]
+    fn those_who_come_together_go_by_all_lanes_that_are_free() {
+        let line = Line::new(4);
+        let most = Line::<u32>::MOST;
+        let Entry::Go(batches) = line.enter(vec![1; most + 9]) else {
+            panic!("lanes are free");
+        };
+        let sizes: Vec<_> = batches.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [most, 9]);
+        assert_eq!(line.next(most), None);
+        assert_eq!(line.next(9), None);
     }
 
     #[test]

@@ -62,7 +62,11 @@ impl Loader {
     /// Loads users, now or with the next batch, and ends every lead.
     pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>) {
         match self.line.enter(leads) {
-            Entry::Go(leads) => self.spawn(leads),
+            Entry::Go(batches) => {
+                for leads in batches {
+                    self.spawn(leads);
+                }
+            }
             Entry::Wait => {}
             Entry::Full(leads) => refuse(leads),
         }
