@@ -22,12 +22,8 @@ const fn ratio(
     wanted: Wanted,
 ) -> Target {
     Target {
-        name,
-        text,
-        figure,
-        of,
         over: Some(over),
-        wanted,
+        ..self::figure(name, text, figure, of, wanted)
     }
 }
 
