@@ -1,4 +1,5 @@
-//! The floors: servers that do as little as can be done for an answer of the same octets.
+//! The floors: servers that do as little as can be done for an answer of the same octets, or for
+//! one that says that the client has them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,12 +7,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,14 @@ impl Answer {
         *response.headers_mut() = self.headers.clone();
         response
     }
+
+    /// Without the body and its type, as the service's own.
+    fn not_modified(&self) -> Response {
+        let mut response = self.with(Bytes::new());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
+    }
 }
 
 /// Serves until the process is ended.
@@ -79,8 +88,17 @@ pub(crate) async fn serve(args: Args) -> Result<()> {
     Ok(axum::serve(listener, router).await?)
 }
 
-async fn constant(State(answer): State<Arc<Answer>>, Path(_): Path<String>) -> Response {
-    answer.with(answer.body.clone())
+/// Whoever has anything has this answer: a floor knows no tags.
+async fn constant(
+    State(answer): State<Arc<Answer>>,
+    Path(_): Path<String>,
+    request: Request,
+) -> Response {
+    if request.headers().contains_key(IF_NONE_MATCH) {
+        answer.not_modified()
+    } else {
+        answer.with(answer.body.clone())
+    }
 }
 
 async fn from_redis(

@@ -91,7 +91,7 @@ impl<'a> Run<'a> {
             wrk: Wrk::new()?,
             cursors: HashMap::new(),
             warmed: HashSet::new(),
-            tags: Tags::new(),
+            tags: Tags::default(),
             seen: Seen::default(),
         })
     }
@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
             let cursors = Cursors::walk(system, self.stand).await?;
             self.cursors.insert(system.name.clone(), cursors);
         }
-        if workload.needs_tags() && self.tags.is_empty() {
+        if workload.needs_tags() && self.tags.users.is_empty() {
             self.tags = tags(system, &Workload::hot(self.stand, Workload::HOT)).await?;
         }
         let none = Cursors::default();
@@ -358,18 +358,25 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The tags that a service gives these users.
+/// The tags that a service gives these users and the first page.
 async fn tags(system: &System, ids: &[Uuid]) -> Result<Tags> {
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let mut tags = Tags::new();
-    for id in ids {
-        let mut request = http.get(format!("http://{}/v1/users/{id}", system.address));
+    let tag = async |path: String| -> Result<String> {
+        let mut request = http.get(format!("http://{}{path}", system.address));
         for (name, value) in &system.headers {
             request = request.header(name, value);
         }
         let response = request.send().await?;
         let tag = response.headers().get("etag").ok_or("no ETag")?;
-        tags.insert(*id, tag.to_str()?.to_owned());
+        Ok(tag.to_str()?.to_owned())
+    };
+    let mut tags = Tags {
+        page: tag(Workload::first_page()).await?,
+        ..Tags::default()
+    };
+    for id in ids {
+        tags.users
+            .insert(*id, tag(format!("/v1/users/{id}")).await?);
     }
     Ok(tags)
 }

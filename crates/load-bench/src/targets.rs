@@ -19,7 +19,10 @@ enum Figure {
     PerSecond,
     P50,
     Last,
+    /// Of the service.
     PerCpuSecond,
+    /// Of the service and its stores.
+    PerTotalCpuSecond,
     /// A number measured beside load, as it is.
     Named,
 }
@@ -68,6 +71,7 @@ impl Figure {
             Self::Last => cell.max_us as f64,
             Self::Named => f64::NAN,
             Self::PerCpuSecond => 1e6 / cell.service_us.max(f64::MIN_POSITIVE),
+            Self::PerTotalCpuSecond => 1e6 / cell.total_us.max(f64::MIN_POSITIVE),
         }
     }
 }

@@ -49,6 +49,8 @@ enum Ask {
     Dashboard,
     Below(&'static str),
     NotModified,
+    /// The first page, by clients that have it.
+    HeldPage,
 }
 
 const fn workload(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
@@ -82,6 +84,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("W2", "uniform", State::Warm, Ask::Uniform),
     workload("W4", "5 % updates", State::Warm, Ask::Mixed),
     workload("W5", "first page", State::Any, Ask::Page(0)),
+    workload("W8", "page not modified", State::Any, Ask::HeldPage),
     workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
     workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
     workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
@@ -122,8 +125,14 @@ pub(crate) struct List {
     pub(crate) warmed: Vec<Uuid>,
 }
 
-/// The tags that a client has of popular users.
-pub(crate) type Tags = HashMap<Uuid, String>;
+/// The tags that a client has.
+#[derive(Default)]
+pub(crate) struct Tags {
+    /// Of popular users.
+    pub(crate) users: HashMap<Uuid, String>,
+    /// Of the first page.
+    pub(crate) page: String,
+}
 
 impl Workload {
     /// So many users are popular.
@@ -142,9 +151,12 @@ impl Workload {
     /// Whether a system can do it.
     pub(crate) const fn suits(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Constant => matches!(self.kind, Ask::Hot),
+            Kind::Constant => matches!(self.kind, Ask::Hot | Ask::NotModified),
             Kind::RedisGet => matches!(self.kind, Ask::Hot | Ask::Uniform),
-            Kind::Peer => !matches!(self.kind, Ask::NotModified | Ask::Below(_) | Ask::HotOf(_)),
+            Kind::Peer => !matches!(
+                self.kind,
+                Ask::NotModified | Ask::HeldPage | Ask::Below(_) | Ask::HotOf(_)
+            ),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
         }
     }
@@ -173,9 +185,14 @@ impl Workload {
         matches!(self.kind, Ask::Page(1..))
     }
 
-    /// Whether it needs the tags of popular users.
+    /// Whether it needs the tags that a client has.
     pub(crate) const fn needs_tags(&self) -> bool {
-        matches!(self.kind, Ask::NotModified)
+        matches!(self.kind, Ask::NotModified | Ask::HeldPage)
+    }
+
+    /// The path of the first page.
+    pub(crate) fn first_page() -> String {
+        format!("/v1/users?limit={}", Self::PAGE)
     }
 
     /// The popular users: spread over the whole table.
@@ -217,12 +234,22 @@ impl Workload {
             Ask::NotModified => {
                 warmed = hot();
                 let with_tag = |id: Uuid| Request {
-                    header: tags.get(&id).map(|tag| format!("If-None-Match: {tag}")),
+                    header: tags
+                        .users
+                        .get(&id)
+                        .map(|tag| format!("If-None-Match: {tag}")),
                     ..Request::user(id)
                 };
                 let drawn = zipf(&warmed, Self::LENGTH, round)?;
                 let requests = drawn.into_iter().map(with_tag).collect();
                 (requests, Expected::NotModified)
+            }
+            Ask::HeldPage => {
+                let held = Request {
+                    header: Some(format!("If-None-Match: {}", tags.page)),
+                    ..Request::get(Self::first_page())
+                };
+                (vec![held], Expected::NotModified)
             }
             Ask::Uniform => {
                 warmed = Self::hot(stand, Self::IN_REDIS);
@@ -249,8 +276,10 @@ impl Workload {
             Ask::Below(what) => (below(ids, what, round), Expected::Ready),
         };
         let expected = match system.kind {
-            Kind::Constant | Kind::RedisGet => Expected::Constant(constant.to_owned()),
-            Kind::Service | Kind::Peer => expected,
+            Kind::Constant | Kind::RedisGet if expected != Expected::NotModified => {
+                Expected::Constant(constant.to_owned())
+            }
+            _ => expected,
         };
         Ok(List {
             requests,

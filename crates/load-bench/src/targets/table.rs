@@ -1,5 +1,6 @@
 use super::Figure::{
-    self, Last, Named, P50, PerCpuSecond, PerSecond, PostgresCpu, ServiceCpu, TotalCpu,
+    self, Last, Named, P50, PerCpuSecond, PerSecond, PerTotalCpuSecond, PostgresCpu, ServiceCpu,
+    TotalCpu,
 };
 use super::Wanted::{self, AtLeast, AtMost};
 use super::{Place, Target};
@@ -48,6 +49,7 @@ const W1: Place = Place("W1", HOT, SERVICE);
 const W2: Place = Place("W2", "uniform", SERVICE);
 const W3: Place = Place("W3", "miss", SERVICE);
 const W4: Place = Place("W4", "5 % updates", SERVICE);
+const FIRST: Place = Place("W5", "first page", SERVICE);
 const DEEP: Place = Place("W5", "page at 90 %", SERVICE);
 const W6: Place = Place("W6", "dashboard", SERVICE);
 const W7: Place = Place("W7", "500 at once", SERVICE);
@@ -176,7 +178,7 @@ pub(super) const TARGETS: &[Target] = &[
         "page at 90 % against the first, total CPU",
         TotalCpu,
         DEEP,
-        Place("W5", "first page", SERVICE),
+        FIRST,
         AtMost(1.05),
     ),
     ratio(
@@ -209,6 +211,22 @@ pub(super) const TARGETS: &[Target] = &[
         PerCpuSecond,
         W8,
         W1,
+        AtLeast(1.5),
+    ),
+    ratio(
+        "W8",
+        "what the floor gains by it: bare axum with 304 against bare axum with W1",
+        PerCpuSecond,
+        by(W8, BARE),
+        by(W1, BARE),
+        AtLeast(1.5),
+    ),
+    ratio(
+        "W8",
+        "a page: answers per processor second against W5's first page",
+        PerTotalCpuSecond,
+        Place("W8", "page not modified", SERVICE),
+        FIRST,
         AtLeast(1.5),
     ),
     figure(
