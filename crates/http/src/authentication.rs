@@ -27,7 +27,7 @@ use roster_app::Principal;
 
 pub use issuer::{Algorithm, Issuer, Subjects};
 pub use issuers::Issuers;
-pub use keys::{JwksAddress, KeyError, KeySource, Keys};
+pub use keys::{CertificatesError, JwksAddress, KeyError, KeySource, Keys};
 pub use local_key::{Grant, LocalKey, LocalKeyError};
 
 pub(crate) use gate::Gate;

@@ -252,7 +252,8 @@ fn issuers_are_tables_of_the_file_or_json() {
     fs::write(
         &path,
         "[[auth.issuers]]\nissuer = 'https://id.example'\naudience = ['roster', 'users']\n\
-         jwks = 'https://id.example/jwks.json'\nalgorithms = ['RS256', 'EdDSA']\n\n\
+         jwks = 'https://id.example/jwks.json'\nca = '/etc/ca.pem'\n\
+         algorithms = ['RS256', 'EdDSA']\n\n\
          [[auth.issuers]]\nissuer = 'jobs'\naudience = 'roster'\njwks = 'jobs.json'\n\
          algorithms = ['ES256']\nsubjects = 'services'\n",
     )
@@ -290,6 +291,8 @@ fn issuers_that_cannot_be_used_are_named() {
         issuer(r#""audience":"a","jwks":"k.json","algorithms":["none"]"#),
         issuer(r#""audience":"a","jwks":"http://id.example/jwks","algorithms":["RS256"]"#),
         issuer(r#""audience":"a","jwks":"ftp://id.example/jwks","algorithms":["RS256"]"#),
+        issuer("REST,\"ca\":\"ca.pem\""),
+        issuer("REST,\"ca\":\"ca.pem\"").replace("k.json", "http://localhost/jwks"),
         issuer("REST,\"subjects\":\"robots\""),
         issuer("REST},{\"issuer\":\"i\",REST"),
         issuer("REST").replace("\"i\"", "\"roster\""),

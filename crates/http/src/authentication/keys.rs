@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 pub use key_set::KeyError;
 pub(super) use key_set::{Jwk, KeySet, PublicKey};
-pub use source::{JwksAddress, KeySource};
+pub use source::{CertificatesError, JwksAddress, KeySource};
 
 /// The keys of one issuer, and how they are read anew.
 ///

@@ -60,7 +60,11 @@ pub(crate) fn report(problem: &Problem, method: &http::Method, route: &str, requ
     if !parts.kind.status().is_server_error() || is_refusal {
         return;
     }
-    let cause = Chain(parts.cause.as_deref().map(|cause| cause as &dyn Error));
+    // What has no cause says itself why, in words that name nobody.
+    let cause = match parts.cause.as_deref() {
+        Some(cause) => Chain(Some(cause)).to_string(),
+        None => parts.detail.clone().into(),
+    };
     let (problem, status) = (parts.kind.name(), parts.kind.status().as_u16());
     if parts.kind == ProblemType::Internal {
         tracing::error!(request.id = request_id, %method, route, status, problem, error = %cause, "a request failed");

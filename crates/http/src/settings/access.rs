@@ -42,7 +42,13 @@ pub enum JwksLocation {
     /// In a file.
     File(PathBuf),
     /// At an address.
-    Address(Uri),
+    Address {
+        /// The address.
+        uri: Uri,
+        /// A file with the authorities that vouch for its certificate; without one those that
+        /// the machine trusts do.
+        ca: Option<PathBuf>,
+    },
 }
 
 /// The file with the service's own keys, in the data folder.
@@ -96,6 +102,7 @@ struct Written {
     issuer: String,
     audience: OneOrMany,
     jwks: String,
+    ca: Option<PathBuf>,
     algorithms: Vec<String>,
     subjects: Option<String>,
 }
@@ -172,7 +179,7 @@ impl IssuerSettings {
             }
         };
         Ok(Self {
-            jwks: JwksLocation::read(&written.jwks)?,
+            jwks: JwksLocation::read(&written.jwks, written.ca)?,
             issuer: written.issuer,
             audiences,
             algorithms,
@@ -183,21 +190,25 @@ impl IssuerSettings {
 
 impl JwksLocation {
     /// Keys that come over the network in the clear could be anybody's.
-    fn read(text: &str) -> Result<Self, String> {
+    fn read(text: &str, ca: Option<PathBuf>) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("jwks is the path of a file, or an https address".to_owned());
+        }
+        let no_certificate = ca.is_some().then(|| {
+            "ca names the certificates that vouch for an https address, and jwks is none".to_owned()
+        });
         if !text.contains("://") {
-            return if text.is_empty() {
-                Err("jwks is the path of a file, or an https address".to_owned())
-            } else {
-                Ok(Self::File(text.into()))
-            };
+            return no_certificate.map_or_else(|| Ok(Self::File(text.into())), Err);
         }
         let uri: Uri = text
             .parse()
             .map_err(|_| "jwks is not an address".to_owned())?;
         let local = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
         match uri.scheme_str() {
-            Some("https") => Ok(Self::Address(uri)),
-            Some("http") if local => Ok(Self::Address(uri)),
+            Some("https") => Ok(Self::Address { uri, ca }),
+            Some("http") if local => {
+                no_certificate.map_or_else(|| Ok(Self::Address { uri, ca: None }), Err)
+            }
             _ => Err("jwks is an https address, or http on this machine".to_owned()),
         }
     }

@@ -70,7 +70,7 @@ impl fmt::Display for Kind {
             Self::AddressOrOff => f.write_str("an IP address and a port, such as 127.0.0.1:9464, or `off`"),
             Self::AuthMode => f.write_str("`required` or `off`"),
             Self::FileOrNone => f.write_str("the path of a file, or `none`"),
-            Self::Issuers => f.write_str("a list of issuers with issuer, audience, jwks, algorithms and perhaps subjects"),
+            Self::Issuers => f.write_str("a list of issuers with issuer, audience, jwks, algorithms and perhaps subjects and ca"),
             Self::HostNames => f.write_str("names of hosts without ports, separated by commas"),
             Self::Path => f.write_str("the path of a folder"),
             Self::PostgresUrl => f.write_str("postgres://USER:PASSWORD@HOST:PORT/DATABASE, or `none`"),

@@ -55,8 +55,12 @@ fn issuer(settings: &IssuerSettings, clock: &Arc<dyn Clock>) -> Result<Issuer, S
     let name = settings.issuer.clone();
     let source = match &settings.jwks {
         JwksLocation::File(path) => KeySource::File(path.clone()),
-        JwksLocation::Address(uri) => {
-            let address = JwksAddress::new(uri.clone()).map_err(StartError::Certificates)?;
+        JwksLocation::Address { uri, ca } => {
+            let address = JwksAddress::new(uri.clone(), ca.as_deref());
+            let address = address.map_err(|source| StartError::Certificates {
+                issuer: name.clone(),
+                source,
+            })?;
             KeySource::Address(Box::new(address))
         }
     };

@@ -69,9 +69,14 @@ pub enum StartError {
         /// Why not.
         source: crate::authentication::KeyError,
     },
-    /// The machine's certificates cannot be read.
-    #[error("no https address can be asked, because this machine's certificates cannot be read")]
-    Certificates(#[source] std::io::Error),
+    /// Certificates that an issuer's address is checked with cannot be used.
+    #[error("the issuer {issuer} cannot be asked for its keys")]
+    Certificates {
+        /// Its name.
+        issuer: String,
+        /// Why not.
+        source: crate::authentication::CertificatesError,
+    },
     /// The schema could not be changed.
     #[error("the schema could not be changed")]
     Migration(#[source] BoxError),

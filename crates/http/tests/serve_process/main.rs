@@ -17,6 +17,7 @@ mod canaries;
 mod commands;
 mod disk;
 mod distributed;
+mod issuers;
 mod metrics;
 mod process;
 mod revocation;

@@ -43,6 +43,8 @@ pub(crate) fn stdout(output: &Output) -> String {
 pub(crate) struct Server {
     child: Child,
     lines: Receiver<String>,
+    /// What it said until it was ready.
+    pub(crate) said_at_start: Vec<String>,
     pub(crate) address: String,
     pub(crate) metrics: Option<String>,
     folder: PathBuf,
@@ -70,22 +72,23 @@ impl Server {
         let mut server = Self {
             child,
             lines,
+            said_at_start: Vec::new(),
             address: String::new(),
             metrics: None,
             folder: folder.to_owned(),
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         };
-        let mut said = Vec::new();
         while server.address.is_empty() {
             let Ok(line) = server.lines.recv_timeout(PATIENCE) else {
-                panic!("the server did not start; it said:\n{}", said.join("\n"));
+                let said = server.said_at_start.join("\n");
+                panic!("the server did not start; it said:\n{said}");
             };
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if event["message"] == "ready" {
                 server.address = event["listen"].as_str().map(str::to_owned).unwrap();
                 server.metrics = event["metrics_listen"].as_str().map(str::to_owned);
             }
-            said.push(line);
+            server.said_at_start.push(line);
         }
         server
     }

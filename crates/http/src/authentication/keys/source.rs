@@ -1,4 +1,5 @@
 mod address;
+mod certificates;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use super::{KeyError, KeySet};
 use crate::authentication::LocalKey;
 
 pub use address::JwksAddress;
+pub use certificates::CertificatesError;
 
 /// Where the keys of an issuer are.
 pub enum KeySource {

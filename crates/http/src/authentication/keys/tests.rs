@@ -1,3 +1,5 @@
+mod over_tls;
+
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 
@@ -171,7 +173,7 @@ impl Site {
 
     fn source(&self) -> KeySource {
         let uri = format!("http://{}/jwks", self.address).parse().unwrap();
-        KeySource::Address(Box::new(JwksAddress::new(uri).unwrap()))
+        KeySource::Address(Box::new(JwksAddress::new(uri, None).unwrap()))
     }
 }
 
