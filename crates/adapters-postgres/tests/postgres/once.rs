@@ -16,11 +16,8 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{Store, patient, store};
 
-/// How often a connection dies: 1,000 times with `ROSTER_LOST_COMMITS=1000`.
-fn rounds() -> u64 {
-    let given = std::env::var("ROSTER_LOST_COMMITS").ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(60)
-}
+/// How often a connection dies.
+const ROUNDS: u64 = 1_000;
 
 fn once(round: u64) -> Once {
     let mut slot = [0; 32];
@@ -62,7 +59,7 @@ async fn a_connection_that_dies_at_its_commit_leaves_one_effect() {
     let writes = PostgresUserWrites::new(pool);
     let mut sql = store.sql().await;
     let (mut replayed, mut done) = (0, 0);
-    for round in 1..=rounds() {
+    for round in 1..=ROUNDS {
         let delivered = round % 2 == 0;
         proxy.set(Fault::CutAt {
             bytes: b"COMMIT\0",
@@ -96,7 +93,7 @@ async fn a_connection_that_dies_at_its_commit_leaves_one_effect() {
         assert_eq!(owner(&mut sql, round).await, user, "round {round}");
     }
     println!("{replayed} replayed, {done} done again after a lost commit");
-    assert_eq!(replayed, rounds() / 2);
+    assert_eq!(replayed, ROUNDS / 2);
     let counts = [
         "SELECT count(*) FROM users",
         "SELECT count(*) FROM user_emails",
@@ -105,7 +102,7 @@ async fn a_connection_that_dies_at_its_commit_leaves_one_effect() {
     ];
     for count in counts {
         let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut sql).await.unwrap();
-        assert_eq!(u64::try_from(rows).unwrap(), rounds(), "{count}");
+        assert_eq!(u64::try_from(rows).unwrap(), ROUNDS, "{count}");
     }
 }
 
