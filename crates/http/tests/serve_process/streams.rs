@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::process::{PATIENCE, Server};
+use super::store::Store;
 
 /// What is asked here needs no token.
 const OPEN: [&str; 2] = ["--auth", "off"];
@@ -62,38 +63,63 @@ async fn import(server: &Server, count: u32) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_great_many_users_go_in_and_out_in_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &OPEN);
+    in_and_out(&Store::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_great_many_users_go_in_and_out_of_postgresql_in_little_memory() {
+    if let Some(store) = Store::distributed().await {
+        in_and_out(&store).await;
+    }
+}
+
+async fn in_and_out(store: &Store) {
+    let server = store.serve(&OPEN);
     let before = server.resident();
+    let more = |now: u64| now.saturating_sub(before);
     let count = users();
     for end in import(&server, count).await {
         assert_eq!(end["summary"]["created"], end["summary"]["read"], "{end}");
         assert_eq!(end["problem"], Value::Null, "{end}");
     }
-    let imported = server.resident().saturating_sub(before);
+    let imported = more(server.resident());
     let mut lines = 0_u32;
     let mut octets = 0;
+    // After each quarter of what is exported.
+    let mut exporting = Vec::new();
     let request = Client::new().get(server.url("/v1/users/export"));
     let mut answer = request.send().await.unwrap();
     while let Some(piece) = answer.chunk().await.unwrap() {
         octets += piece.len();
         lines += u32::try_from(piece.split(|octet| *octet == b'\n').count() - 1).unwrap();
+        if u64::from(lines) * 4 >= u64::from(count) * (exporting.len() as u64 + 1) {
+            exporting.push(more(server.resident()));
+        }
     }
-    let exported = server.resident().saturating_sub(before);
     eprintln!(
         "{count} users, {octets} octets: {before} KiB before, {imported} KiB more after the import, \
-         {exported} KiB more after the export, {} KiB at the most",
-        server.most_resident()
+         {exporting:?} KiB more in the export, {} KiB more at the most",
+        more(server.most_resident())
     );
     assert_eq!(lines, count);
     // What waits for a client that does not read, what SQLite caches, and the batches under way.
-    assert!(server.most_resident() - before < 96 * 1024);
+    assert!(more(server.most_resident()) < 96 * 1024);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_import_leaves_whole_batches_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &OPEN);
+    cut_import(&Store::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_import_into_postgresql_leaves_whole_batches_and_goes_on() {
+    if let Some(store) = Store::distributed().await {
+        cut_import(&store).await;
+    }
+}
+
+async fn cut_import(store: &Store) {
+    let server = store.serve(&OPEN);
     let file = rows(0..6_000);
     for part in [3, 2] {
         let mut stream = TcpStream::connect(&server.address).await.unwrap();
@@ -139,6 +165,56 @@ async fn a_cut_import_leaves_whole_batches_and_goes_on() {
     assert_eq!(count("skipped") % 1_000, 0, "{end}");
     assert_eq!(count("skipped") + count("created"), 6_000, "{end}");
     assert_eq!(end["committed_line"], 6_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_export_goes_on_behind_the_last_whole_line() {
+    cut_export(&Store::embedded()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_export_from_postgresql_goes_on_behind_the_last_whole_line() {
+    if let Some(store) = Store::distributed().await {
+        cut_export(&store).await;
+    }
+}
+
+async fn cut_export(store: &Store) {
+    const USERS: u32 = 20_000;
+    let server = store.serve(&OPEN);
+    import(&server, USERS).await;
+    let url = server.url("/v1/users/export");
+    let mut answer = reqwest::get(&url).await.unwrap();
+    let mut arrived = Vec::new();
+    while arrived.len() < 1_000_000 {
+        arrived.extend_from_slice(&answer.chunk().await.unwrap().unwrap());
+    }
+    // An answer that was not read to its end takes its connection with it.
+    drop(answer);
+    let whole = arrived.iter().rposition(|octet| *octet == b'\n').unwrap();
+    let mut ids = ids(&arrived[..whole]);
+    let last = ids.last().unwrap().clone();
+    assert!(ids.len() < USERS as usize, "it was cut in the middle");
+    let rest = reqwest::get(format!("{url}?after={last}")).await.unwrap();
+    ids.extend(self::ids(&rest.bytes().await.unwrap()));
+    assert!(
+        ids.is_sorted_by(|one, two| one < two),
+        "none is there twice"
+    );
+    assert_eq!(ids.len(), USERS as usize);
+}
+
+/// The ids of exported lines, in their order.
+fn ids(lines: &[u8]) -> Vec<String> {
+    let lines = lines
+        .split(|octet| *octet == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let user: Value = serde_json::from_slice(line).unwrap();
+            user["id"].as_str().unwrap().to_owned()
+        })
+        .collect()
 }
 
 async fn stored(server: &Server) -> u32 {
