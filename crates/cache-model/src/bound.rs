@@ -5,6 +5,7 @@
 
 mod canon;
 mod cases;
+mod reduce;
 mod relay;
 mod rules;
 mod state;
@@ -25,6 +26,8 @@ use crate::protocol::Protocol;
 pub(crate) struct Bound {
     pub(crate) bounds: Bounds,
     pub(crate) without: Option<Rule>,
+    /// Whether what nothing else depends on happens at once. A counterexample tells all.
+    pub(crate) reduced: bool,
 }
 
 impl Protocol for Bound {

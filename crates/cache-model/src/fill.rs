@@ -3,6 +3,7 @@
 mod cases;
 mod design;
 mod redis;
+mod settle;
 mod state;
 mod step;
 mod take;
@@ -22,6 +23,8 @@ use crate::protocol::Protocol;
 pub(crate) struct Fill {
     pub(crate) design: Design,
     pub(crate) bounds: Bounds,
+    /// Whether states of which one can do all that the others can are one.
+    pub(crate) settled: bool,
 }
 
 impl Protocol for Fill {
@@ -29,10 +32,20 @@ impl Protocol for Fill {
     type Step = Step;
 
     fn start(&self) -> State {
-        State::new()
+        let mut start = State::new();
+        self.settle(&mut start);
+        start
     }
 
     fn steps(&self, state: &State, steps: &mut Vec<Step>) {
+        if self.is_over(state) {
+            return;
+        }
+        // What it does now, nothing else depends on: it may as well do it at once.
+        if self.settled && matches!(state.relay, Relay::Delivered { .. }) {
+            steps.extend([Step::RelayAcknowledge, Step::RelayCrash]);
+            return;
+        }
         for node in 0..NODES {
             self.steps_of_node(state, node, steps);
         }
@@ -42,6 +55,8 @@ impl Protocol for Fill {
         match state.relay {
             Relay::Idle if state.pending != 0 => steps.push(Step::RelayRead),
             Relay::Idle => {}
+            // One that dies before it has done anything was never there.
+            Relay::Read { .. } if self.settled => steps.push(Step::RelayDeliver),
             Relay::Read { .. } => steps.extend([Step::RelayDeliver, Step::RelayCrash]),
             Relay::Delivered { .. } => steps.extend([Step::RelayAcknowledge, Step::RelayCrash]),
         }
@@ -63,7 +78,9 @@ impl Protocol for Fill {
     }
 
     fn next(&self, state: &State, step: Step) -> State {
-        self.take(state, step)
+        let mut next = self.take(state, step);
+        self.settle(&mut next);
+        next
     }
 
     fn broken(&self, state: &State) -> Option<&'static str> {
@@ -154,7 +171,7 @@ impl Fill {
         }
         match load.phase {
             Phase::Idle => {
-                if !node.channel.is_lost() {
+                if !node.channel.is_lost() && !self.has_forgotten_redis(state) {
                     steps.push(Step::Get { load: index });
                 }
                 return;

@@ -79,6 +79,9 @@ impl Bound {
         if state.row > self.bounds.writes {
             self.forget_what_stays_true(state);
         }
+        if self.reduced {
+            self.reduce(state);
+        }
         forget_epochs(state);
         forget_items(state);
         if self.is_over(state) {

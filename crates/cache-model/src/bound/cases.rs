@@ -215,6 +215,10 @@ fn quick(name: &'static str, expected: Verdict, without: Option<Rule>, bounds: B
         name,
         expected,
         full: false,
-        subject: Subject::Bound(Bound { bounds, without }),
+        subject: Subject::Bound(Bound {
+            bounds,
+            without,
+            reduced: without.is_none(),
+        }),
     }
 }

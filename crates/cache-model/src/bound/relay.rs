@@ -32,10 +32,7 @@ impl Bound {
                     raise(state);
                 }
                 round.epoch = 0;
-                round.stage = Stage::Started;
-                if !self.has(Rule::JudgeBySnapshot) || !self.has(Rule::JudgeAfterRaise) {
-                    round.stage = Stage::Judged;
-                }
+                round.stage = self.after_raise();
             }
             Step::Pending { .. } => {
                 round.stage = Stage::Read;
@@ -69,6 +66,15 @@ impl Bound {
             _ => goes_on = false,
         }
         state.relays[relay].round = goes_on.then_some(round);
+    }
+
+    /// Where a round goes on once the epoch is raised.
+    pub(super) fn after_raise(&self) -> Stage {
+        if self.has(Rule::JudgeBySnapshot) && self.has(Rule::JudgeAfterRaise) {
+            Stage::Started
+        } else {
+            Stage::Judged
+        }
     }
 
     /// Whether the change log surely reaches back to what the watermark, or the raise, speaks of.

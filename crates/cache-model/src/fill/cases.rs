@@ -1,7 +1,7 @@
 //! The designs with their verdicts.
 
 use super::{Bounds, Claims, Design, Fill, Kind};
-use crate::case::Verdict::{self, Clean, CleanSoFar, Violates};
+use crate::case::Verdict::{self, Clean, Violates};
 use crate::case::{Case, Subject};
 
 const PLAIN: Design = Design::plain();
@@ -25,6 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = others();
     cases.extend(less_one_rule());
     cases.extend(ours());
+    cases.extend(ours_at_large());
     cases
 }
 
@@ -228,21 +229,75 @@ fn ours() -> Vec<Case> {
                 ..TWO_AND_ONE_LOAD
             },
         ),
-        full(
+    ]
+}
+
+/// Ours within bounds that are too large to be searched state by state.
+fn ours_at_large() -> Vec<Case> {
+    let failover = Design {
+        claims: Claims::Failover,
+        ..OURS
+    };
+    let write_through = Design {
+        write_through: true,
+        ..OURS
+    };
+    vec![
+        settled(
             "write-through under a lease taken before the commit: two writes, two loads",
-            CleanSoFar,
             write_through,
             TWO,
         ),
-        full("ours: two writes, two loads", CleanSoFar, OURS, TWO),
-        full(
+        settled("ours: two writes, two loads", OURS, TWO),
+        settled(
             "ours: an insert and a deletion, two loads",
-            CleanSoFar,
             OURS,
             Bounds {
                 absent: INSERTED,
                 ..TWO
             },
+        ),
+        settled(
+            "ours: two writes, connections break and a process dies",
+            OURS,
+            QUICK,
+        ),
+        settled(
+            "ours: two writes, a near cache on both nodes",
+            OURS,
+            Bounds {
+                near_nodes: 2,
+                ..TWO
+            },
+        ),
+        settled(
+            "ours: two writes, two loads of one node and one of the other",
+            OURS,
+            Bounds {
+                loads: &[0, 0, 1],
+                ..TWO
+            },
+        ),
+        settled(
+            "ours: two writes, a failover with replay",
+            failover,
+            Bounds {
+                failovers: 1,
+                ..TWO
+            },
+        ),
+        settled(
+            "ours: one write, two failovers with replay",
+            failover,
+            Bounds {
+                failovers: 2,
+                ..ONE
+            },
+        ),
+        settled(
+            "ours: three writes, two loads",
+            OURS,
+            Bounds { writes: 3, ..ONE },
         ),
     ]
 }
@@ -252,7 +307,11 @@ fn quick(name: &'static str, expected: Verdict, design: Design, bounds: Bounds) 
         name,
         expected,
         full: false,
-        subject: Subject::Fill(Fill { design, bounds }),
+        subject: Subject::Fill(Fill {
+            design,
+            bounds,
+            settled: false,
+        }),
     }
 }
 
@@ -260,5 +319,16 @@ fn full(name: &'static str, expected: Verdict, design: Design, bounds: Bounds) -
     Case {
         full: true,
         ..quick(name, expected, design, bounds)
+    }
+}
+
+fn settled(name: &'static str, design: Design, bounds: Bounds) -> Case {
+    Case {
+        subject: Subject::Fill(Fill {
+            design,
+            bounds,
+            settled: true,
+        }),
+        ..full(name, Clean, design, bounds)
     }
 }
