@@ -9,6 +9,7 @@ mod dashboard;
 mod embedded;
 mod relay;
 mod shared;
+mod shared_batches;
 mod shared_calls;
 mod shared_faults;
 mod writes;
