@@ -20,6 +20,7 @@ mod client;
 mod load;
 
 mod history;
+mod hot;
 
 mod faults;
 mod plan;
@@ -35,6 +36,7 @@ pub use history::{
     Broken, Finals, History, Kind, Quiet, Read, ReadOutcome, Tier, Verdict, Violation, Write,
     WriteOutcome, check,
 };
+pub use hot::{Hot, HotSeen};
 pub use load::{Load, LoadEnd, Stop};
 pub use node::{Node, NodeOptions};
 pub use plan::Plan;

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use roster_soak::{Plan, Result, run, table};
+use roster_soak::{Hot, Node, Plan, RedisPair, Result, World, run, table};
+use tokio::time::sleep;
 
 #[derive(Parser)]
 #[command(
@@ -27,9 +28,14 @@ struct Args {
     /// After how many operations the first part ends, and the second after a quarter of them.
     #[arg(long, default_value_t = 1_000_000)]
     operations: u64,
-    /// After how many seconds a part ends, if it did not before; the third after 60.
+    /// After how many seconds a part ends, if it did not before; the last two after 60.
     #[arg(long, default_value_t = 1_800)]
     seconds: u64,
+    /// How often a second the one key of the last part is written, and read; fewer answers are a failure.
+    #[arg(long, default_value_t = Hot::FULL.writes_per_second)]
+    writes_per_second: u32,
+    #[arg(long, default_value_t = Hot::FULL.reads_per_second)]
+    reads_per_second: u32,
     /// What all choices follow from; timing is the machine's all the same.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -49,22 +55,27 @@ enum Part {
     Kept,
     /// CLIENT KILL every 50 ms, SCRIPT FLUSH, and a tracking table of one key
     Kills,
+    /// Two processes, one key, and nothing breaks
+    Hot,
 }
 
 impl Part {
-    const IN_ORDER: [Self; 3] = [Self::All, Self::Kept, Self::Kills];
-    const KILLS_FOR: u64 = 60;
+    const IN_ORDER: [Self; 4] = [Self::All, Self::Kept, Self::Kills, Self::Hot];
+    const MINUTE: u64 = 60;
 
-    fn plan(self, args: &Args) -> Plan {
+    /// What breaks in it; nothing where nothing does.
+    fn plan(self, args: &Args) -> Option<Plan> {
         let limit = Duration::from_secs(args.seconds);
-        match self {
+        let plan = match self {
             Self::All => Plan::all(args.operations, limit, args.seed),
             Self::Kept => Plan::kept(args.operations.div_ceil(4), limit, args.seed),
             Self::Kills => {
-                let limit = Duration::from_secs(args.seconds.min(Self::KILLS_FOR));
+                let limit = Duration::from_secs(args.seconds.min(Self::MINUTE));
                 Plan::kills(limit, args.seed)
             }
-        }
+            Self::Hot => return None,
+        };
+        Some(plan)
     }
 
     const fn title(self) -> &'static str {
@@ -72,6 +83,7 @@ impl Part {
             Self::All => "everything breaks at random",
             Self::Kept => "everything breaks, and Redis keeps what it acknowledged",
             Self::Kills => "connections killed every 50 ms",
+            Self::Hot => "everybody wants one key",
         }
     }
 }
@@ -95,7 +107,10 @@ async fn soak(args: &Args) -> Result<bool> {
     for part in Part::IN_ORDER {
         if args.part.is_none_or(|only| only == part) {
             println!("== {}, seed {}", part.title(), args.seed);
-            violations += soak_part(&binary, &part.plan(args), args.show).await?;
+            violations += match part.plan(args) {
+                Some(plan) => soak_part(&binary, &plan, args.show).await?,
+                None => soak_hot(&binary, args).await?,
+            };
         }
     }
     Ok((violations > 0) == args.expect_violation)
@@ -119,4 +134,40 @@ async fn soak_part(binary: &Path, plan: &Plan, show: usize) -> Result<usize> {
     }
     println!();
     Ok(outcome.verdict.violations.len())
+}
+
+/// How much of what the last part promises did not hold.
+async fn soak_hot(binary: &Path, args: &Args) -> Result<usize> {
+    const NODES: usize = 2;
+    let servers = (
+        World::start(binary).await?,
+        RedisPair::start(NODES, &[]).await?,
+    );
+    let (Some(world), Some(redis)) = servers else {
+        return Err("there is no PostgreSQL or no Redis to be had".into());
+    };
+    let nodes: Result<Vec<Node>> = (0..NODES)
+        .map(|node| world.node(&redis.url(node)))
+        .collect();
+    let nodes = nodes?;
+    let users = world.users(&nodes[0], 1).await?;
+    let addresses: Vec<_> = nodes.iter().map(Node::address).collect();
+    let hot = Hot {
+        reads_per_second: args.reads_per_second,
+        writes_per_second: args.writes_per_second,
+        ..Hot::FULL
+    };
+    let ended = sleep(Duration::from_secs(args.seconds.min(Part::MINUTE)));
+    let seen = hot.run(&addresses, users[0], ended).await?;
+    println!("{seen:#?}");
+    println!(
+        "{:.0} writes/s, {:.0} reads/s",
+        seen.write_rate(),
+        seen.read_rate()
+    );
+    let broken = hot.broken(&seen);
+    for broken in &broken {
+        println!("not as promised: {broken}");
+    }
+    Ok(broken.len())
 }

@@ -12,13 +12,15 @@ use crate::journal::{Journal, assert_kept, cached_bound, tier};
 /// Longer than anything takes that has no figure of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What others wait for is waited for, however busy the machine is, and no query is but for a read.
-const PATIENT: [&str; 4] = [
+/// However busy the machine is, stores are waited for, and no query is but for a read.
+const COUNTED: [&str; 3] = [
     "--database-acquire-timeout=2s",
     "--redis-command-timeout=500ms",
-    "--cache-lease-wait=2s",
     "--cache-audit=false",
 ];
+
+/// What another process loads is waited for, too.
+pub(crate) const PATIENT: [&str; 1] = ["--cache-lease-wait=2s"];
 
 /// Some processes, each with a proxy between it and Redis, and the users that they serve.
 pub(crate) struct Cluster {
@@ -34,19 +36,25 @@ impl Cluster {
         Self::on(Database::shared().await?, nodes, users).await
     }
 
-    /// On a database that counts the statements of each process; patient and without audits, so
-    /// that what is counted is what was asked for.
-    pub(crate) async fn counting(nodes: usize, users: usize) -> Option<Self> {
+    /// On a database that counts the statements of each process, with these flags besides; without
+    /// audits, so that what is counted is what was asked for.
+    pub(crate) async fn counting(nodes: usize, users: usize, flags: &[&str]) -> Option<Self> {
         let database = Database::counting().await?;
         let redis = RedisPair::start(nodes, &[]).await.unwrap()?;
         let mut started = Vec::new();
         for node in 0..nodes {
-            started.push(database.node_with(NodeOptions {
-                database_url: database.url_of(node).await,
-                redis_url: redis.url(node),
-                flags: PATIENT.map(str::to_owned).to_vec(),
-                ..NodeOptions::default()
-            }));
+            started.push(
+                database.node_with(NodeOptions {
+                    database_url: database.url_of(node).await,
+                    redis_url: redis.url(node),
+                    flags: COUNTED
+                        .iter()
+                        .chain(flags)
+                        .map(|flag| (*flag).to_owned())
+                        .collect(),
+                    ..NodeOptions::default()
+                }),
+            );
         }
         Some(Self::of(database, redis, started, users).await)
     }

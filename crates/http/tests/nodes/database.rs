@@ -1,5 +1,7 @@
 //! The database of one test.
 
+use std::time::Duration;
+
 use roster_soak::{Finals, Node, NodeOptions, World};
 use roster_test_services::{PostgresOptions, PostgresServer, ServiceError, or_skip};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
@@ -171,7 +173,8 @@ impl Database {
         counts
     }
 
-    /// How many queries for users by id each process has under way just now.
+    /// How many queries for users by id each process has under way just now. One that hangs for longer than the
+    /// process waits for it is not counted: its successor is.
     pub(crate) async fn user_reads_under_way(
         &self,
         sql: &mut PgConnection,
@@ -180,13 +183,39 @@ impl Database {
         let roles: Vec<String> = sqlx::query_scalar(
             "SELECT usename::text FROM pg_stat_activity
              WHERE state = 'active' AND query LIKE 'SELECT id, email, name,%FROM users%ANY%'
-               AND pid <> pg_backend_pid()",
+               AND pid <> pg_backend_pid()
+               AND clock_timestamp() - query_start < interval '50 ms'",
         )
         .fetch_all(sql)
         .await
         .unwrap();
         let of = |node| roles.iter().filter(|name| **name == role(node)).count();
         (0..nodes).map(of).collect()
+    }
+
+    /// Has the database spend so long on every query for users by id of these processes, from now on, and not on
+    /// their writes.
+    pub(crate) async fn slow_user_reads(&self, nodes: usize, by: Duration) {
+        let mut sql = self.sql().await;
+        let seconds = by.as_secs_f64();
+        let function = format!(
+            "CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+                 IF current_query() LIKE 'SELECT id, email, name,%FROM users%ANY%' THEN
+                     PERFORM pg_sleep({seconds});
+                 END IF;
+                 RETURN true;
+             END $$"
+        );
+        run(&mut sql, &function).await;
+        run(&mut sql, "CREATE POLICY slow ON users USING (slow())").await;
+        for node in 0..nodes {
+            let role = role(node);
+            let grant = format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+            run(&mut sql, &grant).await;
+            // Policies are for everybody but those who may do everything.
+            run(&mut sql, &format!("ALTER ROLE {role} NOSUPERUSER")).await;
+        }
+        run(&mut sql, "ALTER TABLE users ENABLE ROW LEVEL SECURITY").await;
     }
 }
 

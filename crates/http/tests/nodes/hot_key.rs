@@ -1,155 +1,146 @@
 //! Everybody wants the same user.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use roster_soak::{Client, Query, now};
+use roster_soak::{Client, Hot, Node, Query, now};
+use sqlx::PgConnection;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::cluster::{Cluster, hit};
+use crate::cluster::{Cluster, PATIENT, hit};
 use crate::database::Database;
-use crate::measure::{is_soak, rate};
+use crate::measure::is_soak;
 
-/// What one reader saw.
-#[derive(Default)]
-struct Seen {
-    reads: usize,
-    /// Between two of its answers, at the most.
-    longest_gap: Duration,
-    /// How often a version was below one that it saw before.
-    went_back: usize,
-}
-
-/// Many read one user while it is written again and again.
+/// Many read one user while it is written again and again; then the same while the database is slow.
 #[tokio::test(flavor = "multi_thread")]
 async fn t09_one_key_under_writes_and_reads_has_one_database_read_and_starves_nobody() {
     const NODES: usize = 2;
-    const READERS: usize = 24;
-    const WRITERS: usize = 4;
-    /// In one go, as many as wait in a connection.
-    const AT_ONCE: usize = 8;
-    let Some(cluster) = Cluster::counting(NODES, 1).await else {
+    let Some(cluster) = Cluster::counting(NODES, 1, &[]).await else {
         return;
     };
     cluster.warm(&[0, 1]).await;
-    let span = Duration::from_secs(if is_soak() { 60 } else { 4 });
     let user = cluster.users[0];
-    let stop = Arc::new(AtomicBool::default());
-    let written = Arc::new(AtomicU64::new(1));
-    let mut writers = JoinSet::new();
-    for writer in 0..WRITERS {
-        let client = Client::new(cluster.nodes[writer % NODES].address());
-        let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
-        writers.spawn(write(client, user, stop, written));
-    }
-    let mut readers = JoinSet::new();
-    for reader in 0..READERS {
-        let client = Client::new(cluster.nodes[reader % NODES].address());
-        // One half presents what it saw.
-        let presents = (reader / NODES).is_multiple_of(2);
-        let stop = Arc::clone(&stop);
-        readers.spawn(async move { (presents, read(client, user, presents, AT_ONCE, stop).await) });
-    }
-    let (start, mut sql) = (now(), cluster.database.sql().await);
-    let (mut looks, mut most) = (0, vec![0; NODES]);
-    while now() - start < span {
-        let reading = cluster.database.user_reads_under_way(&mut sql, NODES).await;
-        for (most, reading) in most.iter_mut().zip(reading) {
-            *most = reading.max(*most);
-        }
-        looks += 1;
-    }
-    stop.store(true, Ordering::Relaxed);
-    let elapsed = now() - start;
-    let writes: usize = writers.join_all().await.into_iter().sum();
-    let seen = readers.join_all().await;
-    let reads: usize = seen.iter().map(|(_, seen)| seen.reads).sum();
-    let gap = seen.iter().map(|(_, seen)| seen.longest_gap).max().unwrap();
-    let least = seen.iter().map(|(_, seen)| seen.reads).min().unwrap();
-    let back = |presents| {
-        let those = seen.iter().filter(|(presented, _)| *presented == presents);
-        those.map(|(_, seen)| seen.went_back).sum::<usize>()
-    };
+    let addresses: Vec<_> = cluster.nodes.iter().map(Node::address).collect();
+    let (reads_alone, writes_alone) = alone(&addresses, user).await;
+
+    let span = Duration::from_secs(if is_soak() { 60 } else { 4 });
+    let mut looks = Looks::new(&cluster.database, NODES).await;
+    let seen = Hot::FULL.run(&addresses, user, looks.during(span)).await;
+    let seen = seen.unwrap();
     let figures = format!(
-        "{:.0} writes/s, {:.0} reads/s; at most {most:?} database reads under way in {looks} looks; \
-         the slowest reader got {least} answers, the longest gap was {gap:?}; versions went back {} \
-         times for who presents them, {} for others",
-        rate(writes, elapsed),
-        rate(reads, elapsed),
-        back(true),
-        back(false),
+        "{:.0} writes/s of {writes_alone:.0} alone, {:.0} reads/s of {reads_alone:.0} alone; {seen:?}; {looks}",
+        seen.write_rate(),
+        seen.read_rate(),
     );
     println!("t09: {figures}");
-    assert!(
-        looks > 100 && writes > 100 && reads > 200,
-        "no load: {figures}"
-    );
-    assert!(most.iter().all(|most| *most <= 1), "{figures}");
+    assert_eq!((seen.went_back, looks.crowded), (0, 0), "{figures}");
+    // What the protocol is built for, or what the machine bears: a cold key costs more than a warm one.
+    let (fewest_reads, fewest_writes) = (reads_alone / 25.0, writes_alone / 6.0);
+    assert!(seen.read_rate() >= fewest_reads.max(100.0), "{figures}");
+    assert!(seen.write_rate() >= fewest_writes.max(20.0), "{figures}");
     // On a busy machine everybody waits, and nobody much longer than the others.
-    let goes = reads / AT_ONCE / READERS;
-    let usual = elapsed / u32::try_from(goes.max(1)).unwrap();
-    assert!(gap <= Duration::from_secs(1).max(4 * usual), "{figures}");
-    assert!(least * READERS * 2 >= reads, "{figures}");
-    assert_eq!(back(true), 0, "{figures}");
-    let last = written.load(Ordering::Relaxed);
+    let goes = seen.reads / Hot::FULL.at_once / Hot::FULL.readers;
+    let usual = seen.elapsed / u32::try_from(goes.max(1)).unwrap();
+    let longest = Duration::from_secs(1).max(4 * usual);
+    assert!(seen.longest_wait <= longest, "{figures}");
+    assert!(
+        seen.fewest * Hot::FULL.readers * 2 >= seen.reads,
+        "{figures}"
+    );
+
+    // A read of a tenth of a millisecond is hardly ever met by another, so here it takes longer.
+    cluster.database.slow_user_reads(NODES, SLOW).await;
+    let mut looks = Looks::new(&cluster.database, NODES).await;
+    let slow = FOR_SLOW.run(&addresses, user, looks.during(span / 2)).await;
+    let slow = slow.unwrap();
+    let figures = format!("{slow:?}; {looks}");
+    println!("t09, where a read takes {SLOW:?}: {figures}");
+    assert!(looks.busy > 10, "no read was seen: {figures}");
+    // A read that has waited for 50 ms waits no longer. Without turnstiles it is one look in five.
+    assert!(looks.crowded * 7 <= looks.busy, "{figures}");
+
     let mut journal = cluster.journal();
     for node in 0..NODES {
         let read = hit(&mut journal, node, 0).await;
-        assert_eq!(crate::journal::version(&read), Some(last));
+        assert_eq!(crate::journal::version(&read), Some(slow.last_version));
     }
 }
 
-async fn write(
-    mut client: Client,
-    user: Uuid,
-    stop: Arc<AtomicBool>,
-    written: Arc<AtomicU64>,
-) -> usize {
-    let mut writes = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let value = u64::from(rand::random::<u32>());
-        let answer = client.write(user, value).await.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        written.fetch_max(answer.version.unwrap(), Ordering::Relaxed);
-        writes += 1;
-    }
-    writes
+/// What a read of a user takes in a database that is slow.
+const SLOW: Duration = Duration::from_millis(8);
+
+/// So much that one read after another is enough, and each write finds one under way.
+const FOR_SLOW: Hot = Hot {
+    reads_per_second: 2_000,
+    writes_per_second: 100,
+    ..Hot::FULL
+};
+
+/// Reads a second that nothing disturbs, and writes a second that nobody reads.
+async fn alone(addresses: &[SocketAddr], user: Uuid) -> (f64, f64) {
+    let unwritten = Hot {
+        writers: 0,
+        ..Hot::FULL
+    };
+    let unread = Hot {
+        readers: 0,
+        ..Hot::FULL
+    };
+    let span = Duration::from_secs(1);
+    let reads = unwritten.run(addresses, user, sleep(span)).await.unwrap();
+    let writes = unread.run(addresses, user, sleep(span)).await.unwrap();
+    (reads.read_rate(), writes.write_rate())
 }
 
-async fn read(
-    mut client: Client,
-    user: Uuid,
-    presents: bool,
-    at_once: usize,
-    stop: Arc<AtomicBool>,
-) -> Seen {
-    let (mut seen, mut newest, mut last) = (Seen::default(), 0, now());
-    while !stop.load(Ordering::Relaxed) {
-        let query = Query {
-            min_version: if presents { newest } else { 0 },
-            strong: false,
-        };
-        let answers = client.read_many(user, query, at_once).await.unwrap();
-        seen.longest_gap = seen.longest_gap.max(now() - last);
-        last = now();
-        for answer in answers {
-            assert_eq!(answer.status, 200, "{}", answer.body);
-            let version = answer.version.unwrap();
-            // All of one go were sent before the first was answered, and present the same.
-            let least = if presents { query.min_version } else { newest };
-            seen.went_back += usize::from(version < least);
-            newest = if presents {
-                newest.max(version)
-            } else {
-                version
-            };
-            seen.reads += 1;
+/// What was under way in the database, looked at from outside.
+struct Looks<'d> {
+    database: &'d Database,
+    sql: PgConnection,
+    nodes: usize,
+    count: usize,
+    /// Those that found a read of a user under way.
+    busy: usize,
+    /// Those that found several at once of one process.
+    crowded: usize,
+}
+
+impl<'d> Looks<'d> {
+    async fn new(database: &'d Database, nodes: usize) -> Self {
+        Self {
+            database,
+            sql: database.sql().await,
+            nodes,
+            count: 0,
+            busy: 0,
+            crowded: 0,
         }
     }
-    seen
+
+    async fn during(&mut self, span: Duration) {
+        let start = now();
+        while now() - start < span {
+            let (sql, nodes) = (&mut self.sql, self.nodes);
+            let reading = self.database.user_reads_under_way(sql, nodes).await;
+            self.count += 1;
+            self.busy += usize::from(reading.iter().any(|reads| *reads > 0));
+            self.crowded += usize::from(reading.iter().any(|reads| *reads > 1));
+        }
+    }
+}
+
+impl fmt::Display for Looks<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "of {} looks at the database {} found a read under way, and {} several of one process",
+            self.count, self.busy, self.crowded
+        )
+    }
 }
 
 /// A thousand ask at once for a user that no cache holds.
@@ -159,7 +150,7 @@ async fn f14_a_stampede_on_a_cold_key_is_one_database_query() {
     const CALLERS: usize = 999;
     const ROUNDS: usize = 10;
     // One more, by which every process gets its connections.
-    let Some(cluster) = Cluster::counting(NODES, ROUNDS + 1).await else {
+    let Some(cluster) = Cluster::counting(NODES, ROUNDS + 1, &PATIENT).await else {
         return;
     };
     let mut journal = cluster.journal();

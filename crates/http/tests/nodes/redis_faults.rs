@@ -7,7 +7,7 @@ use roster_soak::{
     History, Load, Node, ReadOutcome, Stop, WriteOutcome, now, redis_addr, redis_command,
 };
 
-use crate::cluster::{Cluster, at, hit};
+use crate::cluster::{Cluster, PATIENT, at, hit};
 use crate::journal::renumbered;
 
 /// From its return on: by then it is used, and nothing is stale.
@@ -105,7 +105,7 @@ async fn f05_flush_a_full_redis_and_lost_scripts_cost_no_error_and_few_queries()
             most_queries: |users, writes| writes + 3 * users,
         },
     ];
-    let Some(cluster) = Cluster::counting(2, USERS).await else {
+    let Some(cluster) = Cluster::counting(2, USERS, &PATIENT).await else {
         return;
     };
     cluster.warm(&[0, 1]).await;
