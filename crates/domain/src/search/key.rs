@@ -124,6 +124,10 @@ impl FromStr for SearchPrefix {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        // No stored text has one, and a store may not even take it as something to look for.
+        if text.contains('\0') {
+            return Err(Invalid::new("control_character", "NUL is not allowed."));
+        }
         let key = SearchKey::of(text);
         if key.as_str().chars().count() < 2 {
             return Err(Invalid::new(
@@ -157,6 +161,16 @@ mod tests {
         }
         let prefix: SearchPrefix = " ÄN ".parse().unwrap();
         assert_eq!(prefix.as_str(), "an");
+    }
+
+    #[test]
+    fn a_prefix_has_no_nul() {
+        for text in ["\0\0", "an\0", "\0an"] {
+            assert_eq!(
+                text.parse::<SearchPrefix>().unwrap_err().code,
+                "control_character"
+            );
+        }
     }
 
     #[test]
