@@ -1,6 +1,7 @@
 //! Loads that go together: each has an answer of its own, and none waits for what another needs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,10 +9,10 @@ use roster_adapters_memory::MemoryUserCache;
 use roster_app::{CacheEvent, Freshness, TierStatus, UserService};
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
-    Invalidation, InvalidationSink, Lease, LeaseToken, Stamped, UserCache,
+    Invalidation, InvalidationSink, Lease, LeaseToken, Stamped, UserCache, UserRepository,
 };
 use roster_domain::{UserId, UserVersion};
-use roster_port_contracts::decorators::{Faults, Faulty};
+use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
     CountedUsers, NAMESPACE, PausedClock, draft, id, is_hit, settle, shared, shared_with,
@@ -175,47 +176,47 @@ async fn who_waits_for_the_lease_of_another_holds_no_lane() {
 /// What waits for a lane of those that fill goes by the next one that is free, and asks nothing anew.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_a_lane_to_fill_goes_by_the_next() {
-    let users = CountedUsers::new();
-    let faults = Arc::new(Faults::none());
-    let cache = Arc::new(MemoryUserCache::new(PausedClock::new()));
-    let counted = Faulty::<dyn UserCache>::new(cache, Arc::clone(&faults));
-    let writes = users.writes();
-    let (service, _) = shared_with(Arc::clone(&users) as _, writes, Arc::new(counted));
+    const READERS: u128 = 12;
+    let World { users, cache, .. } = world(1..=READERS).await;
+    let cache = Arc::new(Watched {
+        inner: cache,
+        looked_up: AtomicUsize::default(),
+        ends_leases: false,
+    });
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
     let service = Arc::new(service);
-    for number in 1..=12 {
-        service.create(draft(number)).await.unwrap();
-    }
     users.hold();
-    let before = faults.calls();
     let mut readers = Vec::new();
-    for number in 1..=12 {
+    for number in 1..=READERS {
         readers.push(reading(&service, number));
         settle().await;
     }
-    let (asked, read) = (faults.calls() - before, users.reads());
-    assert!(read < 12, "some wait for a lane: {read}");
+    let reads = users.reads();
+    assert!(u128::from(reads) < READERS, "nobody waits: {reads} reads");
     users.let_go();
     for reader in readers {
         reader.await.unwrap().unwrap();
     }
-    // Each has been looked up; what is left of the calls is leases and fills.
-    let (rest, batches) = (faults.calls() - before - asked, users.reads());
-    assert!(rest < 2 * batches, "{rest} calls of {batches} batches");
+    assert_eq!(cache.looked_up.load(Ordering::SeqCst) as u128, READERS);
 }
 
-/// A cache in which another process ends its load while this one is told to wait for it.
-struct Overtaken {
+/// A cache that counts what is looked up, and in which another process may end its load while this one is told to wait
+/// for it.
+struct Watched {
     inner: Arc<MemoryUserCache>,
+    looked_up: AtomicUsize,
+    ends_leases: bool,
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl UserCache for Overtaken {
+impl UserCache for Watched {
     async fn get_many(
         &self,
         namespace: CacheNamespace,
         ids: &[UserId],
     ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
+        self.looked_up.fetch_add(ids.len(), Ordering::SeqCst);
         self.inner.get_many(namespace, ids).await
     }
 
@@ -225,6 +226,9 @@ impl UserCache for Overtaken {
         requests: &[AcquireRequest],
     ) -> Result<Stamped<Vec<Acquired>>, CacheError> {
         let acquired = self.inner.acquire_many(namespace, requests).await?;
+        if !self.ends_leases {
+            return Ok(acquired);
+        }
         let leases: Vec<Lease> = requests
             .iter()
             .map(|request| Lease {
@@ -269,7 +273,11 @@ impl UserCache for Overtaken {
 async fn what_was_pushed_before_the_wait_began_is_not_waited_for() {
     let World { users, cache, .. } = world([1]).await;
     lease(&cache, &[1]).await;
-    let overtaken = Overtaken { inner: cache };
+    let overtaken = Watched {
+        inner: cache,
+        looked_up: AtomicUsize::default(),
+        ends_leases: true,
+    };
     let (service, events) = shared(Arc::clone(&users) as _, Arc::new(overtaken));
     let reader = reading(&Arc::new(service), 1);
     settle().await;
@@ -277,4 +285,27 @@ async fn what_was_pushed_before_the_wait_began_is_not_waited_for() {
     reader.await.unwrap().unwrap();
     let waited = |event: &CacheEvent| matches!(event, CacheEvent::LeaseWaited { .. });
     assert_eq!(events.count(waited), 0);
+}
+
+/// What a lease replaced for one caller's sake is there again for the others when the store fails.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_one_caller_finds_too_old_outlives_a_store_that_fails() {
+    let World {
+        users,
+        cache,
+        service,
+    } = world([1]).await;
+    service.get(id(1), Freshness::CACHED).await.unwrap();
+    let faults = Arc::new(Faults::none());
+    faults.arm(Fault::Fail);
+    let failing = Faulty::<dyn UserRepository>::new(users as _, Arc::clone(&faults));
+    let (service, _) = shared(Arc::new(failing), cache);
+    let newer = Freshness {
+        min_version: UserVersion::new(2),
+        ..Freshness::CACHED
+    };
+    assert!(service.get(id(1), newer).await.is_err());
+    assert!(faults.calls() > 0, "the store was asked");
+    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+    assert!(is_hit(answer.trace), "{:?}", answer.trace);
 }
