@@ -1,6 +1,9 @@
 //! Pages of users and their number. One statement for each filter, direction and kind of
 //! start: a filter in a parameter would keep the planner from its partial index, and a start
 //! that may be NULL would keep the row comparison out of the index condition.
+//!
+//! A page comes as one row of columns: to take fifty rows out of the driver one by one costs more
+//! than to read them. An aggregate takes its rows in the order of the subquery.
 
 use crate::moment::Moment;
 use roster_domain::pagination::{ActiveFilter, Order, PageRequest, UserFilter};
@@ -8,7 +11,7 @@ use sqlx::PgConnection;
 use sqlx::types::Uuid;
 
 use crate::page::{From, direction, limit};
-use crate::user_row::SummaryRow;
+use crate::user_row::SummaryColumns;
 
 macro_rules! statements {
     ($module:ident, $index:literal, $filter:literal) => {
@@ -19,16 +22,20 @@ macro_rules! statements {
                 connection: &mut PgConnection,
                 skipped: i64,
                 limit: i64,
-            ) -> sqlx::Result<Vec<SummaryRow>> {
+            ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
-                    SummaryRow,
-                    "SELECT id, name, email, created_at FROM users WHERE "
+                    SummaryColumns,
+                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
+                              coalesce(array_agg(name), '{}') AS "names!",
+                              coalesce(array_agg(email), '{}') AS "emails!",
+                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
+                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
                         + $filter
-                        + " ORDER BY created_at DESC, id DESC OFFSET $1 LIMIT $2",
+                        + " ORDER BY created_at DESC, id DESC OFFSET $1 LIMIT $2) AS page",
                     skipped,
                     limit
                 )
-                .fetch_all(connection)
+                .fetch_one(connection)
                 .await
             }
 
@@ -36,16 +43,20 @@ macro_rules! statements {
                 connection: &mut PgConnection,
                 skipped: i64,
                 limit: i64,
-            ) -> sqlx::Result<Vec<SummaryRow>> {
+            ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
-                    SummaryRow,
-                    "SELECT id, name, email, created_at FROM users WHERE "
+                    SummaryColumns,
+                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
+                              coalesce(array_agg(name), '{}') AS "names!",
+                              coalesce(array_agg(email), '{}') AS "emails!",
+                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
+                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
                         + $filter
-                        + " ORDER BY created_at ASC, id ASC OFFSET $1 LIMIT $2",
+                        + " ORDER BY created_at ASC, id ASC OFFSET $1 LIMIT $2) AS page",
                     skipped,
                     limit
                 )
-                .fetch_all(connection)
+                .fetch_one(connection)
                 .await
             }
 
@@ -53,18 +64,22 @@ macro_rules! statements {
                 connection: &mut PgConnection,
                 (at, id): (Moment, Uuid),
                 limit: i64,
-            ) -> sqlx::Result<Vec<SummaryRow>> {
+            ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
-                    SummaryRow,
-                    "SELECT id, name, email, created_at FROM users WHERE "
+                    SummaryColumns,
+                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
+                              coalesce(array_agg(name), '{}') AS "names!",
+                              coalesce(array_agg(email), '{}') AS "emails!",
+                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
+                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
                         + $filter
                         + " AND (created_at, id) < ($1, $2)"
-                        + " ORDER BY created_at DESC, id DESC LIMIT $3",
+                        + " ORDER BY created_at DESC, id DESC LIMIT $3) AS page",
                     at,
                     id,
                     limit
                 )
-                .fetch_all(connection)
+                .fetch_one(connection)
                 .await
             }
 
@@ -72,18 +87,22 @@ macro_rules! statements {
                 connection: &mut PgConnection,
                 (at, id): (Moment, Uuid),
                 limit: i64,
-            ) -> sqlx::Result<Vec<SummaryRow>> {
+            ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
-                    SummaryRow,
-                    "SELECT id, name, email, created_at FROM users WHERE "
+                    SummaryColumns,
+                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
+                              coalesce(array_agg(name), '{}') AS "names!",
+                              coalesce(array_agg(email), '{}') AS "emails!",
+                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
+                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
                         + $filter
                         + " AND (created_at, id) > ($1, $2)"
-                        + " ORDER BY created_at ASC, id ASC LIMIT $3",
+                        + " ORDER BY created_at ASC, id ASC LIMIT $3) AS page",
                     at,
                     id,
                     limit
                 )
-                .fetch_all(connection)
+                .fetch_one(connection)
                 .await
             }
 
@@ -107,11 +126,11 @@ statements!(
 statements!(any, "users_any", "deleted_at IS NULL");
 
 /// The rows of a page and one more, in the direction that [`direction()`] names.
-pub(crate) async fn rows(
+pub(crate) async fn page(
     connection: &mut PgConnection,
     filter: &UserFilter,
     page: &PageRequest,
-) -> sqlx::Result<Vec<SummaryRow>> {
+) -> sqlx::Result<SummaryColumns> {
     use ActiveFilter::{Active, Any, Inactive};
     use Order::{Ascending, Descending};
 

@@ -77,9 +77,10 @@ impl UserRepository for PostgresUsers {
         filter: &UserFilter,
         page: &PageRequest,
     ) -> Result<Slice<UserSummary>, StoreError> {
-        let rows = run!(self.pool, Read, connection => user_list::rows(connection, filter, page))
-            .map_err(store_error)?;
-        slice(rows, page)
+        let columns =
+            run!(self.pool, Read, connection => user_list::page(connection, filter, page))
+                .map_err(store_error)?;
+        slice(columns.into_rows(), page)
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {

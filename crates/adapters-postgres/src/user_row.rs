@@ -31,6 +31,30 @@ pub(crate) struct SummaryRow {
     pub(crate) created_at: Moment,
 }
 
+/// The same of many users, a column each.
+#[derive(Debug)]
+pub(crate) struct SummaryColumns {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) names: Vec<String>,
+    pub(crate) emails: Vec<String>,
+    pub(crate) created_at: Vec<Moment>,
+}
+
+impl SummaryColumns {
+    pub(crate) fn into_rows(self) -> Vec<SummaryRow> {
+        let texts = self.names.into_iter().zip(self.emails);
+        let keys = self.ids.into_iter().zip(self.created_at);
+        keys.zip(texts)
+            .map(|((id, created_at), (name, email))| SummaryRow {
+                id,
+                name,
+                email,
+                created_at,
+            })
+            .collect()
+    }
+}
+
 impl TryFrom<UserRow> for User {
     type Error = StoreError;
 
@@ -38,8 +62,8 @@ impl TryFrom<UserRow> for User {
         let parse = || -> Result<Self, BoxError> {
             Ok(Self {
                 id: UserId::new(row.id),
-                email: row.email.parse()?,
-                name: row.name.parse()?,
+                email: row.email.try_into()?,
+                name: row.name.try_into()?,
                 is_active: row.is_active,
                 locale: row.locale.map(|text| text.parse()).transpose()?,
                 avatar_url: row.avatar_url.map(|text| text.parse()).transpose()?,
@@ -60,8 +84,8 @@ impl TryFrom<SummaryRow> for UserSummary {
         let parse = || -> Result<Self, BoxError> {
             Ok(Self {
                 id: UserId::new(row.id),
-                name: row.name.parse()?,
-                email: row.email.parse()?,
+                name: row.name.try_into()?,
+                email: row.email.try_into()?,
                 created_at: row.created_at.0,
             })
         };

@@ -13,7 +13,8 @@ use crate::Invalid;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email {
     address: Box<str>,
-    normalized: Box<str>,
+    /// `None` where it is the address itself.
+    normalized: Option<Box<str>>,
 }
 
 impl Email {
@@ -27,14 +28,81 @@ impl Email {
 
     /// The form that is compared: what the claim of an address is stored under.
     pub fn normalized(&self) -> &str {
-        &self.normalized
+        self.normalized.as_deref().unwrap_or(&self.address)
     }
+
+    /// How many octets its texts take in memory.
+    pub fn octets(&self) -> usize {
+        self.address.len() + self.normalized.as_ref().map_or(0, |text| text.len())
+    }
+}
+
+/// Whether an address is in lower case and of letters, digits and what is common between them:
+/// most are, and cost an octet a step where the whole grammar costs many. What is not plain may
+/// be an address all the same.
+fn is_plain(text: &str) -> bool {
+    const MAX_LOCAL_OCTETS: usize = 64;
+    const MAX_LABEL_OCTETS: usize = 63;
+
+    let is_alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let is_atom = |atom: &str| {
+        let mut octets = atom.bytes();
+        !atom.is_empty() && octets.all(|b| is_alphanumeric(b) || matches!(b, b'_' | b'-' | b'+'))
+    };
+    // Two hyphens in a row may be an encoded label.
+    let is_label = |label: &[u8]| {
+        let inner = |pair: &[u8]| pair != b"--";
+        label.len() <= MAX_LABEL_OCTETS
+            && label.iter().all(|b| is_alphanumeric(*b) || *b == b'-')
+            && label.first().is_some_and(|b| *b != b'-')
+            && label.last().is_some_and(|b| *b != b'-')
+            && label.windows(2).all(inner)
+    };
+    let Some((_, top)) = domain.rsplit_once('.') else {
+        return false;
+    };
+    text.len() <= Email::MAX_OCTETS
+        && local.len() <= MAX_LOCAL_OCTETS
+        && local.split('.').all(is_atom)
+        && domain.as_bytes().split(|b| *b == b'.').all(is_label)
+        // Or the whole may be a number of the Internet Protocol.
+        && top.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
 }
 
 impl FromStr for Email {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_plain(text) {
+            return Ok(Self {
+                address: text.into(),
+                normalized: None,
+            });
+        }
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        if is_plain(&text) {
+            return Ok(Self {
+                address: text.into(),
+                normalized: None,
+            });
+        }
+        Self::parse(&text)
+    }
+}
+
+impl Email {
+    /// Reads an address by the whole grammar.
+    fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > Self::MAX_OCTETS {
             return Err(Invalid::new(
                 "too_long",
@@ -76,9 +144,10 @@ impl FromStr for Email {
             }
         };
         let normalized = format!("{}@{domain}", parsed.local_part().to_lowercase());
+        let normalized = (normalized != text).then(|| normalized.into());
         Ok(Self {
             address: text.into(),
-            normalized: normalized.into(),
+            normalized,
         })
     }
 }
@@ -92,6 +161,8 @@ impl fmt::Debug for Email {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn code(text: &str) -> &'static str {
@@ -132,6 +203,53 @@ mod tests {
             code(&format!("{}@example.com", "a".repeat(243))),
             "too_long"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn what_is_plain_is_an_address_by_the_whole_grammar(
+            text in "[a-z0-9_+.@-]{0,12}[a-z0-9]@[a-z0-9x-]{0,6}[a-z0-9.n-]{0,70}[.][a-z0-9]{0,5}",
+        ) {
+            if is_plain(&text) {
+                let email = Email::parse(&text);
+                prop_assert!(email.is_ok(), "{text:?}: {email:?}");
+                prop_assert_eq!(email.as_ref().map(Email::normalized), Ok(text.as_str()));
+                prop_assert_eq!(email, text.parse());
+            }
+        }
+    }
+
+    #[test]
+    fn common_addresses_are_plain_and_doubtful_ones_are_not() {
+        for plain in [
+            "ann@example.com",
+            "a.b-c_d+e@mail.example.co",
+            "1@2.example",
+        ] {
+            assert!(is_plain(plain), "{plain}");
+            assert_eq!(plain.parse(), Email::parse(plain), "{plain}");
+        }
+        let long_label = format!("a@{}.com", "b".repeat(64));
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        for doubtful in [
+            "Ann@example.com",
+            "ann@xn--bcher-kva.example",
+            "ann@1.2.3.4",
+            "ann@a.0x1",
+            "ann@-a.example",
+            "ann@a-.example",
+            "a..b@example.com",
+            ".a@example.com",
+            "a@b@example.com",
+            "ann@example.com.",
+            "ann@localhost",
+            long_label.as_str(),
+            long_local.as_str(),
+        ] {
+            assert!(!is_plain(doubtful), "{doubtful}");
+        }
     }
 
     #[test]

@@ -17,6 +17,11 @@ macro_rules! text {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            fn check(text: &str) -> Result<(), Invalid> {
+                check_length(text, Self::MAX_CHARS)?;
+                $check(text)
+            }
         }
 
         impl fmt::Debug for $name {
@@ -30,8 +35,16 @@ macro_rules! text {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
-                check_length(text, Self::MAX_CHARS)?;
-                $check(text)?;
+                Self::check(text)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                Self::check(&text)?;
                 Ok(Self(text.into()))
             }
         }
@@ -67,7 +80,12 @@ text! {
 }
 
 fn check_length(text: &str, max: usize) -> Result<(), Invalid> {
-    let chars = text.chars().take(max + 1).count();
+    // As many octets as that have no more characters.
+    let chars = if text.len() <= max {
+        text.len()
+    } else {
+        text.chars().take(max + 1).count()
+    };
     if chars == 0 {
         Err(Invalid::new("empty", "At least one character is needed."))
     } else if chars > max {

@@ -322,8 +322,7 @@ struct Octets;
 impl Weighter<UserId, Arc<Entry>> for Octets {
     fn weight(&self, _: &UserId, entry: &Arc<Entry>) -> u64 {
         let user = entry.content.user().map_or(0, |user| {
-            let texts = user.email.as_str().len()
-                + user.email.normalized().len()
+            let texts = user.email.octets()
                 + user.name.as_str().len()
                 + user
                     .locale
