@@ -25,15 +25,16 @@
 //! | 49 | 16 | entity id |
 //! | 65 | 4 | CRC-32 (IEEE) of everything before |
 //!
-//! `T`, a tombstone: nothing more. `L`, a lease, is written by the scripts alone: the deadline
-//! as 16 decimal digits (milliseconds of the server's clock), then the token of 16 octets.
+//! `T`, a tombstone: nothing more. `L`, a lease: the deadline as 16 decimal digits (milliseconds
+//! of the server's clock), then the token of 16 octets. A lease of an absent key has no floor that
+//! must outlive it, and ends with its key: its deadline is 16 nines.
 //!
 //! This frame is for ever: a release may change the payload, never what stands in front of it.
 //! So each release can tell of any other's value whose it is, and leave a newer one alone.
 
 use std::sync::Arc;
 
-use roster_domain::ports::CacheNamespace;
+use roster_domain::ports::{CacheNamespace, LeaseToken};
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use crate::PayloadFault;
@@ -54,6 +55,17 @@ const VALUE_HEAD: usize = 83;
 const ABSENCE_CRC: usize = 65;
 const ABSENCE_LEN: usize = 69;
 const LEASE_LEN: usize = 49;
+/// A lease before its token: no floor, and no deadline but that of its key.
+const LEASE_OF_NOTHING: &[u8; 33] = b"L00000000000000009999999999999999";
+
+/// The lease of an absent key.
+pub(crate) fn lease_of_nothing(token: LeaseToken) -> [u8; LEASE_LEN] {
+    let mut bytes = [0; LEASE_LEN];
+    let (head, tail) = bytes.split_at_mut(LEASE_OF_NOTHING.len());
+    head.copy_from_slice(LEASE_OF_NOTHING);
+    tail.copy_from_slice(&token.0);
+    bytes
+}
 
 /// What a key holds, as far as this release and this caller can use it.
 #[derive(Clone, Debug, PartialEq, Eq)]

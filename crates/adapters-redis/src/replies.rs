@@ -33,7 +33,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The reply of the script that acquires.
+    /// The reply to a wish for a lease.
     pub(crate) fn acquired(&self, id: UserId, reply: Value) -> Result<Acquired, CacheError> {
         let told = match reply {
             Value::Array(mut stored) => {
@@ -43,6 +43,11 @@ impl Reader<'_> {
                 };
             }
             Value::BulkString(told) => told,
+            // What was absent.
+            Value::Okay => {
+                let floor = UserVersion::NONE;
+                return Ok(Acquired::Granted { floor });
+            }
             _ => return Err(unexpected("acquire")),
         };
         let outcome = match told.split_first() {

@@ -10,7 +10,7 @@ pub(crate) static INVALIDATE: Lua = lua!("scripts/envelope.lua", "scripts/invali
 pub(crate) static ACQUIRE: Lua = lua!("scripts/envelope.lua", "scripts/acquire.lua");
 /// Fills under a lease: token, envelope, milliseconds to keep it.
 #[cfg(not(feature = "without-lease"))]
-pub(crate) static FILL: Lua = lua!("scripts/envelope.lua", "scripts/fill.lua");
+pub(crate) static FILL: Lua = lua!("scripts/fill.lua");
 /// Fills without asking for a lease.
 #[cfg(feature = "without-lease")]
 pub(crate) static FILL: Lua = lua!("scripts/fill_without_lease.lua");
@@ -67,7 +67,8 @@ impl Lua {
         cmd
     }
 
-    /// Sends the calls in one pipeline and answers their replies in order, none of them an error.
+    /// Sends the calls in one pipeline, other commands among them, and answers their replies in
+    /// order, none of them an error.
     ///
     /// Where the server forgot the script (a restart, `SCRIPT FLUSH`), nothing ran: only those
     /// calls are sent once more, each with the source, so that they cannot miss it again.

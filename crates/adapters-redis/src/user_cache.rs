@@ -20,8 +20,9 @@ use crate::{RedisSettings, RedisSettingsError, envelope};
 /// [`UserCache`] on Redis 6 or later, or Valkey.
 ///
 /// One connection serves all calls. A look-up is one `GET`, or one `MGET` for several; on a
-/// cluster node it is a pipeline of `GET`, because the keys lie in several slots. Everything
-/// else is one pipeline of scripts, each with a single key. A cluster's other nodes are not
+/// cluster node it is a pipeline of `GET`, because the keys lie in several slots. The lease of
+/// what is likely absent is a `SET … NX`. Everything else is one pipeline of scripts, each with
+/// a single key. A cluster's other nodes are not
 /// followed yet: a key that lives elsewhere fails the call as unavailable.
 ///
 /// Between releases: a value of a newer schema is a miss whose bytes are not named as
@@ -92,6 +93,62 @@ impl RedisUserCache {
         self.connection.run(self.limit, run).await
     }
 
+    /// Asks for leases: where nothing is stored by a plain command, which costs the server a third
+    /// of the script and has nothing tracked; where that was a wrong guess by the script, too.
+    async fn claim(
+        &self,
+        mut link: Link,
+        namespace: CacheNamespace,
+        requests: &[AcquireRequest],
+    ) -> RedisResult<Vec<Value>> {
+        let acquire = |request: &AcquireRequest| self.acquire(namespace, request);
+        let first = requests.iter().map(|request| {
+            if request.likely_absent {
+                self.set_absent(request)
+            } else {
+                acquire(request)
+            }
+        });
+        let first = first.collect::<Calls>().0;
+        let mut replies = scripts::ACQUIRE.run(&mut link, &first).await?;
+        let is_there = |index: &usize| {
+            requests[*index].likely_absent && !matches!(replies[*index], Value::Okay)
+        };
+        let there: Vec<usize> = (0..requests.len()).filter(is_there).collect();
+        if !there.is_empty() {
+            let again = there.iter().map(|index| acquire(&requests[*index]));
+            let again = again.collect::<Calls>().0;
+            let second = scripts::ACQUIRE.run(&mut link, &again).await?;
+            for (index, reply) in there.into_iter().zip(second) {
+                replies[index] = reply;
+            }
+        }
+        Ok(replies)
+    }
+
+    fn acquire(&self, namespace: CacheNamespace, request: &AcquireRequest) -> Cmd {
+        let id = request.lease.id;
+        let hold_for = millis(request.hold_for);
+        let mut arguments = vec![&request.lease.token.0[..], hold_for.as_bytes()];
+        let floor;
+        if let Some(seen) = &request.unusable {
+            floor = envelope::hex(envelope::floor(&seen.0, namespace, id));
+            arguments.extend([&*seen.0, &floor]);
+        }
+        scripts::ACQUIRE.call(&[&self.keys.user(id)], &arguments)
+    }
+
+    fn set_absent(&self, request: &AcquireRequest) -> Cmd {
+        let Lease { id, token } = request.lease;
+        let mut cmd = redis::cmd("SET");
+        cmd.arg(self.keys.user(id))
+            .arg(&envelope::lease_of_nothing(token))
+            .arg("NX")
+            .arg("PX")
+            .arg(millis(request.hold_for));
+        cmd
+    }
+
     fn reader(&self, namespace: CacheNamespace) -> Reader<'_> {
         Reader {
             connection: &self.connection,
@@ -125,19 +182,11 @@ impl UserCache for RedisUserCache {
         namespace: CacheNamespace,
         requests: &[AcquireRequest],
     ) -> Result<Stamped<Vec<Acquired>>, CacheError> {
-        let calls = requests.iter().map(|request| {
-            let key = self.keys.user(request.lease.id);
-            let hold_for = millis(request.hold_for);
-            let mut arguments = vec![&request.lease.token.0[..], hold_for.as_bytes()];
-            let floor;
-            if let Some(seen) = &request.unusable {
-                floor = envelope::hex(envelope::floor(&seen.0, namespace, request.lease.id));
-                arguments.extend([&*seen.0, &floor]);
-            }
-            scripts::ACQUIRE.call(&[&key], &arguments)
-        });
-        let calls = calls.collect::<Calls>().0;
-        let Stamped { connection, reply } = self.run_script(&scripts::ACQUIRE, calls).await?;
+        if requests.is_empty() {
+            return Ok(unasked());
+        }
+        let claim = |link| self.claim(link, namespace, requests);
+        let Stamped { connection, reply } = self.connection.run(self.limit, claim).await?;
         let reader = self.reader(namespace);
         let reply = answer(requests, reply, |request, reply| {
             reader.acquired(request.lease.id, reply)

@@ -58,6 +58,7 @@ macro_rules! __user_cache_cases {
                 a_stored_absence_is_found,
                 a_value_named_as_unusable_is_granted,
                 an_absence_named_as_unusable_is_granted,
+                a_guess_of_absence_changes_no_answer,
                 a_value_that_was_replaced_since_it_was_named_is_found,
                 an_expired_lease_is_taken_over,
                 an_expired_lease_keeps_its_floor,
@@ -179,10 +180,26 @@ async fn acquire_for(
     hold_for: Duration,
     unusable: Option<SeenBytes>,
 ) -> Acquired {
+    ask(fixture, holder, hold_for, unusable, false).await
+}
+
+/// Asks for [`ID`] with the guess that nothing is stored.
+async fn acquire_guessing(fixture: &dyn CacheFixture, holder: u8) -> Acquired {
+    ask(fixture, holder, HOLD, None, true).await
+}
+
+async fn ask(
+    fixture: &dyn CacheFixture,
+    holder: u8,
+    hold_for: Duration,
+    unusable: Option<SeenBytes>,
+    likely_absent: bool,
+) -> Acquired {
     let request = AcquireRequest {
         lease: lease(ID, holder),
         hold_for,
         unusable,
+        likely_absent,
     };
     let (cache, namespace) = (fixture.cache(), fixture.namespace());
     let stamped = cache.acquire_many(namespace, &[request]).await.unwrap();

@@ -12,7 +12,12 @@ local lease = tonumber(ARGV[2])
 local keep = lease
 if tag == 'L' then
   local deadline = tonumber(string.sub(c, 18, 33)) or 0
-  if now < deadline then return 'W' .. string.format('%.0f', deadline - now) end
+  if now < deadline then
+    -- One that has no floor may end with its key alone.
+    local left, ends = deadline - now, redis.call('PTTL', KEYS[1])
+    if ends > 0 then left = math.min(left, ends) end
+    return 'W' .. string.format('%.0f', left)
+  end
 end
 if bound then
   -- The floor lives on for as long as it would have; the deadline alone frees the lease.

@@ -30,6 +30,7 @@ fn acquire_all(numbers: std::ops::Range<u128>) -> Vec<AcquireRequest> {
             lease: lease_of(number),
             hold_for: Duration::from_mins(1),
             unusable: None,
+            likely_absent: false,
         })
         .collect()
 }
@@ -147,6 +148,7 @@ async fn one_of_a_thousand_is_granted() {
                 },
                 hold_for: Duration::from_mins(1),
                 unusable: None,
+                likely_absent: call % 2 == 0,
             };
             let answer = cache.acquire_many(OURS, &[request]).await.unwrap().reply;
             matches!(answer[0], Acquired::Granted { .. })

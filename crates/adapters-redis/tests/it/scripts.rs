@@ -370,6 +370,7 @@ async fn an_error_of_the_server_is_an_error_of_the_call() {
         lease: crate::support::lease(1),
         hold_for: Duration::from_secs(2),
         unusable: None,
+        likely_absent: false,
     };
     let refusal = bench.try_acquire(request).await.unwrap_err();
     assert_eq!(refusal.to_string(), "the cache is not available");

@@ -189,6 +189,7 @@ impl Bench {
             lease: lease(token),
             hold_for: HOLD,
             unusable,
+            likely_absent: false,
         };
         self.try_acquire(request).await.unwrap()
     }

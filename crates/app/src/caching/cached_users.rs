@@ -7,7 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::auditor::Auditor;
 use super::breaker::Breaker;
 use super::invalidator::Invalidator;
-use super::lease_flow::LeaseFlow;
+use super::lease_flow::{Guess, LeaseFlow};
 use super::line::Line;
 use super::loader::Loader;
 use super::namespace::Namespace;
@@ -162,6 +162,7 @@ impl Parts {
             pending: Arc::clone(&self.pending),
             proofs: Arc::clone(&shared.proofs),
             line: Line::new(self.policy.store_lanes),
+            guess: Guess::default(),
         });
         // Without a shared cache it is the store that is asked first.
         let lanes = match shared {

@@ -20,10 +20,12 @@ use crate::{CacheEvent, ForwardReason, ReadTrace, TierStatus};
 
 mod filling;
 mod forced;
+mod guess;
 mod waiting;
 
 use filling::Granted;
 use forced::Stored;
+pub(super) use guess::Guess;
 
 /// Loads through the shared cache: what it holds, else the right to load, else a short wait
 /// for whoever has that right, else the store without filling.
@@ -39,6 +41,7 @@ pub(super) struct LeaseFlow {
     /// From the leases to the fills. Apart from the look-ups, so that a store that hangs keeps
     /// nobody from what the cache holds.
     pub(super) line: Line<Open>,
+    pub(super) guess: Guess,
 }
 
 /// A load that the cache has not answered yet.
@@ -51,6 +54,8 @@ pub(super) struct Open {
     /// The same: what the caller asks for and what this process has not delivered. Once the
     /// reply is there, a floor may be delivered and gone that the reply knows nothing of.
     least: UserVersion,
+    /// Whether nothing is stored; `None` while nobody has looked.
+    is_absent: Option<bool>,
     /// The bytes that are stored and cannot be used.
     unusable: Option<SeenBytes>,
     /// The value that they are, where it is merely below what this caller asks for.
@@ -84,12 +89,13 @@ impl LeaseFlow {
             least: lead.min_version,
             lead,
             proof: None,
+            is_absent: None,
             unusable: None,
             fallback: None,
             reason: ForwardReason::Miss,
             waiting_since: None,
         });
-        let sorted = self.look_up(loader, open.collect()).await;
+        let sorted = self.begin(loader, open.collect()).await;
         drop(lane);
         let missed = async {
             if sorted.acquire.is_empty() {
@@ -109,6 +115,18 @@ impl LeaseFlow {
             self.correct(loader, sorted.compare),
             loader.read_unfilled(sorted.unfilled)
         );
+    }
+
+    /// Looks up, unless that is probably in vain. A forced read needs to know what is stored.
+    async fn begin(&self, loader: &Loader, open: Vec<Open>) -> Sorted {
+        let is_forced = open.iter().any(|open| open.lead.strong);
+        if is_forced || !self.guess.is_absent() {
+            return self.look_up(loader, open).await;
+        }
+        Sorted {
+            acquire: open,
+            ..Sorted::default()
+        }
     }
 
     /// Loads what the cache does not hold, by a lane that is given back when it is filled in;
@@ -167,6 +185,7 @@ impl LeaseFlow {
             sorted.unfilled = bypassed(open);
             return sorted;
         };
+        self.guess.learn(reply.iter().map(CacheLookup::is_nothing));
         for (open, lookup) in open.into_iter().zip(reply) {
             self.sort(loader, open, connection, lookup, &mut sorted);
         }
@@ -183,6 +202,7 @@ impl LeaseFlow {
         sorted: &mut Sorted,
     ) {
         let least = open.least;
+        open.is_absent = Some(lookup.is_nothing());
         match lookup {
             CacheLookup::Value { user, .. } if open.lead.strong => {
                 sorted
@@ -247,6 +267,7 @@ impl LeaseFlow {
                     },
                     hold_for: loader.policy.lease_ttl,
                     unusable: open.unusable.clone(),
+                    likely_absent: open.is_absent.unwrap_or(true),
                 })
                 .collect();
             let acquired = self.cache.acquire_many(namespace, &requests).await;
@@ -254,15 +275,25 @@ impl LeaseFlow {
                 sorted.unfilled.extend(bypassed(asking));
                 return sorted;
             };
+            let guessed = asking
+                .iter()
+                .zip(&reply)
+                .filter(|(open, _)| open.is_absent.is_none());
+            self.guess.learn(guessed.map(|(_, acquired)| {
+                matches!(acquired, Acquired::Granted { floor } if *floor == UserVersion::NONE)
+            }));
             let mut granted = Vec::new();
-            for ((open, request), answer) in asking.into_iter().zip(requests).zip(reply) {
+            for ((mut open, request), answer) in asking.into_iter().zip(requests).zip(reply) {
                 match answer {
                     Acquired::Granted { floor } => granted.push(Granted {
                         open,
                         lease: request.lease,
                         floor,
                     }),
-                    Acquired::Wait { .. } => sorted.wait.push(open),
+                    Acquired::Wait { .. } => {
+                        open.is_absent = Some(false);
+                        sorted.wait.push(open);
+                    }
                     // Something is stored that this release must not replace.
                     Acquired::Found(CacheLookup::Floor { unusable: None, .. }) => {
                         sorted.unfilled.push((open.lead, open.reason));

@@ -281,6 +281,7 @@ async fn a_waiter_gives_up_after_50_ms_and_reads_without_filling() {
         lease,
         hold_for: Duration::from_secs(2),
         unusable: None,
+        likely_absent: false,
     };
     cache.acquire_many(NAMESPACE, &[request]).await.unwrap();
 
@@ -307,6 +308,7 @@ async fn a_lease_whose_holder_died_is_taken_over_after_its_time() {
         lease,
         hold_for: Duration::from_secs(2),
         unusable: None,
+        likely_absent: false,
     };
     cache.acquire_many(NAMESPACE, &[request]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;

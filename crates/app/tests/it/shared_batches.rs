@@ -51,6 +51,7 @@ async fn lease(cache: &MemoryUserCache, numbers: &[u128]) {
             },
             hold_for: Duration::from_secs(2),
             unusable: None,
+            likely_absent: false,
         })
         .collect();
     let granted = cache.acquire_many(NAMESPACE, &requests).await.unwrap();

@@ -122,6 +122,13 @@ pub enum CacheLookup {
     },
 }
 
+impl CacheLookup {
+    /// Whether nothing at all is stored, as far as a look-up can tell.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Floor { floor, unusable: None } if *floor == UserVersion::NONE)
+    }
+}
+
 /// A wish to load one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcquireRequest {
@@ -131,6 +138,9 @@ pub struct AcquireRequest {
     pub hold_for: Duration,
     /// What the caller saw and cannot use.
     pub unusable: Option<SeenBytes>,
+    /// A guess that nothing is stored, so that an adapter can try first what is cheap where that
+    /// is so. The answer is the same either way.
+    pub likely_absent: bool,
 }
 
 /// The right to fill one key, while it is stored.

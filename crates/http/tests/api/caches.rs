@@ -137,6 +137,7 @@ async fn each_state_of_a_key_is_named() {
         lease,
         hold_for: Duration::from_secs(2),
         unusable: None,
+        likely_absent: false,
     };
     let acquired = switch.inner.acquire_many(namespace, &[request]).await;
     assert_eq!(acquired.unwrap().reply.len(), 1);

@@ -85,6 +85,7 @@ async fn fill(node: &Node, user: &User, version: UserVersion) -> FillOutcome {
         lease,
         hold_for: PATIENCE,
         unusable: None,
+        likely_absent: false,
     };
     let acquired = node
         .cache

@@ -119,6 +119,7 @@ async fn acquire(fixture: &dyn RelayFixture) -> Acquired {
         lease: LEASE,
         hold_for: HOLD,
         unusable: None,
+        likely_absent: false,
     };
     let (cache, namespace) = (fixture.cache(), fixture.namespace());
     let reply = cache.acquire_many(namespace, &[request]).await;

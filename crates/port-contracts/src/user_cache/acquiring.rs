@@ -2,11 +2,11 @@
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
 use futures::future::join_all;
-use roster_domain::ports::{Acquired, CacheLookup};
+use roster_domain::ports::{Acquired, CacheLookup, FillOutcome};
 
 use super::{
-    A_WHILE, BRIEFLY, HOLD, ID, acquire, acquire_for, assert_granted, assert_served, fill, get,
-    invalidate, seen, served, store, store_absence, user,
+    A_WHILE, BRIEFLY, HOLD, ID, acquire, acquire_for, acquire_guessing, ask, assert_granted,
+    assert_served, fill, get, invalidate, seen, served, store, store_absence, user,
 };
 use crate::CacheFixture;
 use crate::samples::version;
@@ -67,6 +67,47 @@ pub async fn an_absence_named_as_unusable_is_granted(fixture: &dyn CacheFixture)
     let unusable = Some(seen(get(fixture, ID).await));
     let acquired = acquire_for(fixture, 1, HOLD, unusable).await;
     assert!(matches!(acquired, Acquired::Granted { .. }), "{acquired:?}");
+}
+
+pub async fn a_guess_of_absence_changes_no_answer(fixture: &dyn CacheFixture) {
+    let floor = version(0);
+    let granted = acquire_guessing(fixture, 1).await;
+    assert_eq!(granted, Acquired::Granted { floor });
+    for guesses in [true, false] {
+        let second = if guesses {
+            acquire_guessing(fixture, 2).await
+        } else {
+            acquire(fixture, 2).await
+        };
+        match second {
+            Acquired::Wait { remaining } => {
+                assert!(remaining > HOLD / 2 && remaining <= HOLD, "{remaining:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(get(fixture, ID).await, CacheLookup::Leased { floor });
+    assert_eq!(fill(fixture, 2, 3).await, FillOutcome::Refused);
+    assert_eq!(fill(fixture, 1, 3).await, FillOutcome::Stored);
+    match acquire_guessing(fixture, 2).await {
+        Acquired::Found(found) => assert_eq!(served(&found), Some(user(3))),
+        other => panic!("{other:?}"),
+    }
+    fixture.flush().await;
+    invalidate(fixture, 5).await;
+    let granted = acquire_guessing(fixture, 2).await;
+    let floor = version(5);
+    assert_eq!(granted, Acquired::Granted { floor });
+    fixture.flush().await;
+    let brief = ask(fixture, 4, BRIEFLY, None, true).await;
+    assert!(matches!(brief, Acquired::Granted { .. }), "{brief:?}");
+    fixture.advance(A_WHILE).await;
+    assert_granted(fixture, 5, 0).await;
+    assert_eq!(
+        fill(fixture, 4, 6).await,
+        FillOutcome::Refused,
+        "it has ended"
+    );
 }
 
 pub async fn a_value_that_was_replaced_since_it_was_named_is_found(fixture: &dyn CacheFixture) {

@@ -104,6 +104,7 @@ pub async fn each_fill_of_a_batch_has_its_own_outcome(fixture: &dyn CacheFixture
         lease: lease(id, 1),
         hold_for: HOLD,
         unusable: None,
+        likely_absent: false,
     });
     let (cache, namespace) = (fixture.cache(), fixture.namespace());
     let acquired = cache.acquire_many(namespace, &requests).await.unwrap();

@@ -38,6 +38,7 @@ pub async fn what_is_passed_over_is_granted_when_it_is_named(fixture: &dyn Cache
         lease: lease(ID, 1),
         hold_for: HOLD,
         unusable: None,
+        likely_absent: false,
     };
     let cache = fixture.cache();
     // Without the bytes, they are answered, to be named in the next request.

@@ -36,6 +36,7 @@ pub async fn an_acquisition_is_stamped_as_a_look_up_is(fixture: &dyn CacheFixtur
         lease: lease(ID, 1),
         hold_for: TTL,
         unusable: None,
+        likely_absent: false,
     };
     let acquired = cache.acquire_many(namespace, &[request]).await.unwrap();
     assert_eq!(acquired.connection, found.connection);
@@ -77,6 +78,7 @@ pub async fn a_waiter_hears_of_the_fill(fixture: &dyn CacheFixture) {
         lease: lease(ID, 1),
         hold_for: TTL,
         unusable: None,
+        likely_absent: false,
     };
     let granted = elsewhere.acquire_many(namespace, &[request]).await;
     assert!(matches!(
@@ -93,6 +95,7 @@ pub async fn a_waiter_hears_of_the_fill(fixture: &dyn CacheFixture) {
         lease: lease(ID, 1),
         hold_for: TTL,
         unusable: None,
+        likely_absent: false,
     };
     elsewhere.acquire_many(namespace, &[request]).await.unwrap();
     let waiting = acquire(fixture, 2).await;
@@ -166,6 +169,7 @@ async fn store_elsewhere(fixture: &dyn CacheFixture, version: u64) {
         lease: lease(ID, 8),
         hold_for: TTL,
         unusable: None,
+        likely_absent: false,
     };
     elsewhere.acquire_many(namespace, &[request]).await.unwrap();
     let fill = FillRequest {

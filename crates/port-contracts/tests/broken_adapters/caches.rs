@@ -38,6 +38,7 @@ pub(crate) enum CacheRule {
     PushesComeLate,
     PushesWithoutStamp,
     AcquisitionsWithoutStamp,
+    GuessIsTrusted,
 }
 
 pub(crate) struct Fixture {
@@ -202,6 +203,9 @@ impl UserCache for Cache {
             let found = self.look_up(request.lease.id).await?;
             let over_a_floor =
                 matches!(found, CacheLookup::Floor { floor, .. } if floor > UserVersion::NONE);
+            if self.is(CacheRule::GuessIsTrusted) && request.likely_absent {
+                self.inner.evict(request.lease.id);
+            }
             if self.is(CacheRule::LeaseNeverFreed) && over_a_floor {
                 request.hold_for = Duration::from_hours(1);
             }
@@ -238,6 +242,7 @@ impl UserCache for Cache {
                     lease: fill.lease,
                     hold_for: Duration::from_secs(1),
                     unusable: None,
+                    likely_absent: false,
                 };
                 self.inner.acquire_many(namespace, &[request]).await?;
                 let again = std::slice::from_ref(fill);

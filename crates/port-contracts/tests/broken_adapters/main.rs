@@ -279,6 +279,8 @@ broken! { failing_caches:
         ["a_reply_comes_after_the_pushes_of_what_it_knows"],
     pushes_come_for_replies_without_a_stamp: CacheRule::PushesWithoutStamp =>
         ["a_reply_without_a_push_is_not_tracked"],
+    a_guess_is_taken_for_the_truth: CacheRule::GuessIsTrusted =>
+        ["a_guess_of_absence_changes_no_answer"],
     acquisitions_have_no_stamp: CacheRule::AcquisitionsWithoutStamp =>
         ["an_acquisition_is_stamped_as_a_look_up_is"],
 }
