@@ -17,7 +17,7 @@ use crate::replies::{Reader, answer, millis, unexpected};
 use crate::scripts::{self, Lua};
 use crate::{RedisSettings, RedisSettingsError, envelope};
 
-/// [`UserCache`] on Redis 6 or later, or Valkey.
+/// [`UserCache`] on Redis 6.2 or later, or Valkey.
 ///
 /// One connection serves all calls. A look-up is one `GET`, or one `MGET` for several; on a
 /// cluster node it is a pipeline of `GET`, because the keys lie in several slots. The lease of

@@ -28,6 +28,7 @@ use crate::capacity::Class;
 use crate::endpoints::{is_not_modified, is_open};
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, ProblemType};
+use crate::quotas::Charge;
 use crate::services::Services;
 use crate::settings::HttpSettings;
 use guards::class_of;
@@ -123,7 +124,7 @@ impl Envelope {
                 return self.guards.refused(&request, problem).into_response();
             }
         }
-        let mut admitted = match self.guards.admit(&mut request, matched) {
+        let admitted = match self.guards.admit(&mut request, matched) {
             Ok(admitted) => admitted,
             Err(problem) => return problem.into_response(),
         };
@@ -132,17 +133,29 @@ impl Envelope {
         let is_stream = class_of(route, request.method()) == Class::Stream;
         let spent = self.clock.monotonic().saturating_sub(started);
         let deadline = (!is_stream).then(|| self.deadline.saturating_sub(spent));
-        let mut response = guarded::run(next.run(request), &*self.clock, deadline)
+        let response = guarded::run(next.run(request), &*self.clock, deadline)
             .await
             .unwrap_or_else(Problem::into_response);
+        admitted
+            .ticket
+            .finish(response.extensions().get::<Problem>());
+        Self::settle(admitted.charge, response)
+    }
+
+    /// Runs what comes to an answer to its end, its deadline or its panic.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
+        guarded::run(work, &*self.clock, Some(self.deadline)).await
+    }
+
+    /// Counts an answer in the quotas of its caller, if it counts, and says in it what is left.
+    pub(crate) fn settle(mut charge: Charge<'_>, mut response: Response) -> Response {
         let problem = response.extensions().get::<Problem>();
         let was_refused =
             problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
-        admitted.ticket.finish(problem);
         if was_refused || is_not_modified(response.status()) {
-            admitted.charge.give_back();
+            charge.give_back();
         }
-        admitted.charge.describe(response.headers_mut());
+        charge.describe(response.headers_mut());
         response
     }
 

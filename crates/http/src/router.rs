@@ -1,7 +1,7 @@
 //! All routes and what stands around them.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,13 +11,14 @@ use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
-use futures::future::Either;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either};
 use http::Request;
 use hyper::body::Body as HttpBody;
 use tower::Service;
 
 use crate::endpoints;
-use crate::hot_reads::HotReads;
+use crate::hot_reads::{Begun, HotReads};
 use crate::middleware::{Envelope, Guards, envelope};
 use crate::services::Services;
 use crate::settings::HttpSettings;
@@ -55,9 +56,12 @@ pub struct Api {
 }
 
 impl Api {
-    /// The answer, if memory has it.
-    pub(crate) fn at_hand<B: HttpBody>(&self, request: &Request<B>) -> Option<Response> {
-        self.hot_reads.as_ref()?.answer(request)
+    /// What is answered or begun ahead of the router.
+    pub(crate) fn begin<B: HttpBody>(&self, request: Request<B>) -> Begun<B> {
+        match &self.hot_reads {
+            Some(hot_reads) => hot_reads.begin(request),
+            None => Begun::Other(request),
+        }
     }
 
     /// The answer by way of the router.
@@ -79,7 +83,7 @@ impl From<Router> for Api {
 impl Service<Request<Body>> for Api {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+    type Future = Either<BoxFuture<'static, Result<Response, Infallible>>, RouteFuture<Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // That of a router always is.
@@ -87,9 +91,10 @@ impl Service<Request<Body>> for Api {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        match self.at_hand(&request) {
-            Some(response) => Either::Left(ready(Ok(response))),
-            None => Either::Right(self.routed(request)),
+        match self.begin(request) {
+            Begun::Answered(response) => Either::Left(ready(Ok(response)).boxed()),
+            Begun::Reading(reading) => Either::Left(reading.map(Ok).boxed()),
+            Begun::Other(request) => Either::Right(self.routed(request)),
         }
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Extent {
     pub(crate) memory: u64,
     /// To see that all works, rather than for figures.
     pub(crate) quick: bool,
+    /// Whether each workload is done once more under `perf`.
+    pub(crate) profile: bool,
 }
 
 impl Extent {
@@ -70,6 +72,7 @@ mod tests {
             only: only.iter().map(|name| (*name).to_owned()).collect(),
             memory: 0,
             quick: false,
+            profile: false,
         };
         assert!(Extent::NAMES.iter().all(|name| asked(&[]).wants(name)));
         assert!(asked(&["w3"]).wants("W3") && !asked(&["w3"]).wants("W4"));

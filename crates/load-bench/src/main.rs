@@ -17,8 +17,10 @@ mod floor;
 mod machine;
 mod measured;
 mod memory;
+mod multiply;
 mod open_loop;
 mod plots;
+mod profile;
 mod progress;
 mod redis_info;
 mod report;
@@ -98,6 +100,9 @@ struct Measure {
     /// A hundred thousand users, one round of a second, no peers: to see that all works
     #[arg(long)]
     quick: bool,
+    /// Have the service do each workload once more under `perf`, and keep where its time went
+    #[arg(long)]
+    profile: bool,
     /// Rounds of each workload [default: 3]
     #[arg(long)]
     rounds: Option<u64>,
@@ -163,6 +168,7 @@ async fn measure(args: &Measure) -> Result<bool> {
         memory: extent::octets(&args.memory)
             .ok_or_else(|| format!("--memory {} is no size", args.memory))?,
         quick: args.quick,
+        profile: args.profile,
     };
     let roster = std::fs::canonicalize(&args.roster)
         .map_err(|error| format!("{}: {error}", args.roster.display()))?;

@@ -47,10 +47,24 @@ pub(crate) fn write(
         }
         figures.flush()?;
     }
+    if !seen.profiles.is_empty() {
+        std::fs::write(folder.join("profiles.md"), profiles(&seen.profiles))?;
+    }
     let plots = plots::all(folder, seen)?;
     let text = summary(command, facts, seen, &plots);
     std::fs::write(folder.join("README.md"), &text)?;
     Ok(text)
+}
+
+fn profiles(profiles: &[(String, String)]) -> String {
+    let mut text = "# Where the service spends its time\n\n\
+        Samples of `perf` while it does each workload, in percent of them: the parts by what \
+        functions are named after, then the functions with the most.\n"
+        .to_owned();
+    for (name, profile) in profiles {
+        let _ = write!(text, "\n## {name}\n\n{profile}");
+    }
+    text
 }
 
 fn summary(command: &str, facts: &[(&str, String)], seen: &Seen, plots: &[PathBuf]) -> String {

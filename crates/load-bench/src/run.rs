@@ -17,6 +17,7 @@ use crate::figures::Figure;
 use crate::floor::Template;
 use crate::measured::Measured;
 use crate::open_loop::{self, Connection, Pace};
+use crate::profile::Recording;
 use crate::progress::say;
 use crate::requests::Request;
 use crate::sampling::Sampler;
@@ -44,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) figures: Vec<Figure>,
     /// Answers that were wrong, in words.
     pub(crate) wrong: Vec<String>,
+    /// Where the service spent its time, by workload.
+    pub(crate) profiles: Vec<(String, String)>,
 }
 
 impl Seen {
@@ -52,6 +55,7 @@ impl Seen {
         self.latencies.extend(other.latencies);
         self.figures.extend(other.figures);
         self.wrong.extend(other.wrong);
+        self.profiles.extend(other.profiles);
     }
 }
 
@@ -107,7 +111,7 @@ impl<'a> Run<'a> {
             }
             if !workload.has_room(self.stand.users, self.extent.memory) {
                 say(&format!(
-                    "{} {} is left out: it takes more users, or a larger --memory",
+                    "{} {} is left out: it takes more users, a larger --memory, or users with feeds",
                     workload.name, workload.variant
                 ));
                 continue;
@@ -128,6 +132,13 @@ impl<'a> Run<'a> {
                     let floors = StoreFloors::new(self.stand, self.extent);
                     self.tell_all(floors.redis(round).await?);
                 }
+            }
+            let mut service = self
+                .systems
+                .iter()
+                .filter(|system| system.kind == Kind::Service);
+            if let (true, Some(service)) = (self.extent.profile, service.next()) {
+                self.profile(*workload, service).await?;
             }
         }
         if self.extent.wants("W7") {
@@ -269,28 +280,55 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Empties the caches of a system in the way its operator would.
+    /// Empties the caches of a system: Redis, and what the service has in its memory.
     async fn empty(&mut self, system: &System) -> Result<()> {
         self.warmed.retain(|(name, _)| *name != system.name);
-        match (system.kind, &system.redis) {
-            (Kind::Service, _) => {
-                let http = reqwest::Client::builder().no_proxy().build()?;
-                let mut request =
-                    http.post(format!("http://{}/v1/admin/cache/epoch", system.address));
-                for (name, value) in &system.headers {
-                    request = request.header(name, value);
-                }
-                request.send().await?.error_for_status()?;
-                // What proves how old answers are belongs to the new epoch then.
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            (_, Some(redis)) => {
-                let client = redis::Client::open(redis.url())?;
-                let mut connection = client.get_multiplexed_async_connection().await?;
-                redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
-            }
-            (_, None) => {}
+        if let Some(redis) = &system.redis {
+            let client = redis::Client::open(redis.url())?;
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
         }
+        if system.kind == Kind::Service {
+            let http = reqwest::Client::builder().no_proxy().build()?;
+            let mut request = http.post(format!("http://{}/v1/admin/cache/epoch", system.address));
+            for (name, value) in &system.headers {
+                request = request.header(name, value);
+            }
+            request.send().await?.error_for_status()?;
+            // What proves how old answers are went with the rest, and comes again.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
+    }
+
+    /// Has the service do one round more under `perf`, and keeps where its time went.
+    async fn profile(&mut self, workload: Workload, system: &System) -> Result<()> {
+        let list = self.list(workload, system, self.extent.rounds + 1).await?;
+        let written = self.wrk.list("profile", &list.requests)?;
+        match workload.state {
+            State::Empty => self.empty(system).await?,
+            State::Warm => self.warm(system, &list.warmed).await?,
+            State::Any => {}
+        }
+        let connections = match workload.connections {
+            0 => self.extent.connections,
+            connections => connections,
+        };
+        let lasting = self.extent.lasting;
+        let recording = Recording::start(system.service, lasting)?;
+        self.wrk
+            .run(
+                system,
+                &written,
+                connections,
+                lasting + Duration::from_secs(1),
+            )
+            .await?;
+        let name = format!(
+            "{} {}, {} users",
+            workload.name, workload.variant, self.stand.users
+        );
+        self.seen.profiles.push((name, recording.read().await?));
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::cpu::Tree;
+use crate::multiply;
 use crate::progress::say;
 
 /// PostgreSQL with the data.
@@ -59,11 +60,12 @@ impl Stand {
         })?;
         let url = server.url(Self::DATABASE);
         let pool = PgPool::connect(&url).await?;
+        let made = users.min(multiply::MADE);
         for word in ["migrate", "seed"] {
-            if word == "seed" && count(&pool).await? >= users {
+            if word == "seed" && count(&pool).await? >= made {
                 continue;
             }
-            say(&format!("roster {word}, {users} users"));
+            say(&format!("roster {word}, {made} users"));
             let mut command = Command::new(binary);
             command
                 .arg(word)
@@ -72,12 +74,15 @@ impl Stand {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null());
             if word == "seed" {
-                command.args(["--seed", "1", "--users", &users.to_string()]);
+                command.args(["--seed", "1", "--users", &made.to_string()]);
             }
             let status = command.status().await?;
             if !status.success() {
                 return Err(format!("roster {word} ended with {status}").into());
             }
+        }
+        if count(&pool).await? < users {
+            multiply::fill(&url, users).await?;
         }
         prepare(&pool, users).await?;
         let ids = sqlx::query_scalar("SELECT id FROM bench.ids ORDER BY n")

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::depth::Cursors;
+use crate::multiply::MADE;
 use crate::requests::{Request, mixed, uniform, zipf};
 use crate::sampling::Expected;
 use crate::stand::Stand;
@@ -161,13 +162,16 @@ impl Workload {
         }
     }
 
-    /// Whether there are so many users, and room for them in the memory of the service.
+    /// Whether there are so many users, with what is asked of them, and room for them in the
+    /// memory of the service.
     pub(crate) const fn has_room(&self, users: u64, memory: u64) -> bool {
         match self.kind {
             Ask::HotOf(count) => {
                 let count = count as u64;
                 users >= count && memory >= count * Self::ROOM
             }
+            // Copies of users have no feeds.
+            Ask::Dashboard | Ask::Below(_) => users <= MADE,
             _ => true,
         }
     }
@@ -313,6 +317,8 @@ mod tests {
             .find(|workload| workload.variant == "hot, 1,000,000 users")
             .unwrap();
         assert!(largest.has_room(1_000_000, 2 << 30) && !largest.has_room(100_000, 2 << 30));
+        let dashboard = ALL.iter().find(|workload| workload.name == "W6").unwrap();
+        assert!(dashboard.has_room(MADE, 0) && !dashboard.has_room(10 * MADE, 0));
         assert!(!largest.suits(Kind::Peer) && largest.suits(Kind::Service));
     }
 }

@@ -1,7 +1,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{Action, Answer, AtHand, UserError};
+use roster_app::{Action, Answer, AtHand, Freshness, UserError, UserService};
 use roster_domain::{UserId, UserVersion};
 
 use super::read_headers::describe_read;
@@ -11,7 +11,7 @@ use crate::capacity::Class;
 use crate::extract::{
     ApiPath, ApiQuery, Caller, Consistency, FromQuery, IfNoneMatch, NoCache, Query,
 };
-use crate::middleware::{Sender, is_overload};
+use crate::middleware::{Guards, Sender, is_overload};
 use crate::problem::{Problem, documented_problems};
 use crate::router::ApiState;
 
@@ -81,16 +81,28 @@ pub(super) async fn get_user(
     let answer = match users.at_hand(id, freshness) {
         AtHand::User(answer) => answer,
         AtHand::Absent => return Err(UserError::NotFound.into()),
-        AtHand::Loading => users.get(id, freshness).await?,
-        AtHand::Nothing => {
-            let guards = &state.guards;
-            let place = guards.enter(Class::Read, PATH, Sender::from(&caller))?;
-            let answer = users.get(id, freshness).await.map_err(Problem::from);
-            place.finish(answer.as_ref().err().is_some_and(is_overload));
-            answer?
+        not_there => {
+            let is_loading = matches!(not_there, AtHand::Loading);
+            load((users, &state.guards, &caller), id, freshness, is_loading).await?
         }
     };
     respond(&answer, &held)
+}
+
+/// Reads a user whom memory does not have. Who joins a load takes no place.
+pub(crate) async fn load(
+    (users, guards, caller): (&UserService, &Guards, &Caller),
+    id: UserId,
+    freshness: Freshness,
+    is_loading: bool,
+) -> Result<Answer, Problem> {
+    if is_loading {
+        return Ok(users.get(id, freshness).await?);
+    }
+    let place = guards.enter(Class::Read, PATH, Sender::from(caller))?;
+    let answer = users.get(id, freshness).await.map_err(Problem::from);
+    place.finish(answer.as_ref().err().is_some_and(is_overload));
+    answer
 }
 
 /// The user, or that the client has it, with what the caches did.

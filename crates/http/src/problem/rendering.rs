@@ -38,9 +38,11 @@ pub(crate) fn render(problem: &Problem, uri: &Uri, request_id: &str) -> Response
     };
     // Strings and numbers always serialise.
     let body = serde_json::to_vec(&body).unwrap_or_default();
+    let length = body.len();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = parts.kind.status();
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::response::Response;
+use futures::TryFutureExt as _;
 use futures::future::Either;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request};
@@ -20,6 +21,7 @@ use super::arriving::arriving;
 use super::patience::Patience;
 use super::patient_stream::PatientStream;
 use super::traffic::{Timeouts, Traffic};
+use crate::hot_reads::Begun;
 use crate::quotas::Peer;
 use crate::router::Api;
 use crate::services::Draining;
@@ -55,18 +57,24 @@ pub(super) async fn serve(
     let traffic = Arc::new(Traffic::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.begin();
-        if let Some(response) = api.at_hand(&request) {
-            return Either::Left(ready(Ok(last_of(&draining, response))));
-        }
+        let answer = match api.begin(request) {
+            Begun::Answered(response) => {
+                return Either::Left(ready(Ok(last_of(&draining, response))));
+            }
+            Begun::Reading(reading) => Either::Left(reading),
+            Begun::Other(request) => {
+                let mut request =
+                    request.map(|body| arriving(body, &traffic, timeouts.stall, &clock));
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(peer);
+                }
+                Either::Right(api.routed(request).unwrap_or_else(|never| match never {}))
+            }
+        };
         let running = Running::of(&traffic);
-        let mut request = request.map(|body| arriving(body, &traffic, timeouts.stall, &clock));
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        let answer = api.routed(request);
         let draining = draining.clone();
         Either::Right(async move {
-            let response = answer.await?;
+            let response = answer.await;
             drop(running);
             Ok::<_, Infallible>(last_of(&draining, response))
         })

@@ -1,0 +1,160 @@
+//! Where the service spends its time: samples of `perf`, by what they fell on.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::Result;
+use crate::cpu::Tree;
+
+/// `perf` at work.
+pub(crate) struct Recording {
+    folder: TempDir,
+    perf: Child,
+}
+
+/// Parts of a program by what its functions are named after; the first that fits.
+const PARTS: [(&str, &[&str]); 8] = [
+    ("Redis client", &["redis", "combine"]),
+    ("PostgreSQL client", &["sqlx"]),
+    ("JSON", &["serde", "hifijson"]),
+    ("connections", &["hyper", "httparse", "http::", "h1::"]),
+    ("routes", &["axum", "tower", "matchit"]),
+    ("hashes of tokens", &["sha2"]),
+    ("tasks", &["tokio", "futures", "tracing::instrument"]),
+    ("Roster", &["roster"]),
+];
+const ALLOCATION: [&str; 6] = [
+    "malloc",
+    "free",
+    "realloc",
+    "calloc",
+    "unlink_chunk",
+    "arena",
+];
+
+impl Recording {
+    const FILE: &str = "perf.data";
+    /// Of the functions, so many are named.
+    const NAMED: usize = 25;
+
+    /// Records a process and its threads for so long.
+    pub(crate) fn start(service: Tree, lasting: Duration) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let perf = Command::new("perf")
+            .args(["record", "--quiet", "--freq", "1999", "--pid"])
+            .arg(service.0.to_string())
+            .arg("--output")
+            .arg(folder.path().join(Self::FILE))
+            .args(["--", "sleep", &lasting.as_secs_f64().to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                format!("perf cannot be started ({error}): it is Debian's package `linux-perf`")
+            })?;
+        Ok(Self { folder, perf })
+    }
+
+    /// What it saw, as a page.
+    pub(crate) async fn read(mut self) -> Result<String> {
+        let status = self.perf.wait().await?;
+        if !status.success() {
+            return Err(format!("perf ended with {status}").into());
+        }
+        let report = Command::new("perf")
+            .args([
+                "report",
+                "--no-children",
+                "--stdio",
+                "--sort",
+                "dso,sym",
+                "--input",
+            ])
+            .arg(self.folder.path().join(Self::FILE))
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&report.stdout);
+        let functions: Vec<_> = text.lines().filter_map(function).collect();
+        if functions.is_empty() {
+            return Err("perf saw nothing of the service".into());
+        }
+        Ok(page(&functions))
+    }
+}
+
+/// A line of the report: share in percent, object and function.
+fn function(line: &str) -> Option<(f64, &str, &str)> {
+    let (share, rest) = line.trim_start().split_once('%')?;
+    let (object, rest) = rest.trim_start().split_once(' ')?;
+    let (_, name) = rest.trim_start().split_once("] ")?;
+    Some((share.parse().ok()?, object, name.trim()))
+}
+
+fn part(object: &str, name: &str) -> &'static str {
+    if object.contains("kernel") {
+        return "kernel";
+    }
+    if object.contains("libc") && ALLOCATION.iter().any(|word| name.contains(word)) {
+        return "allocation";
+    }
+    let named = PARTS
+        .iter()
+        .find(|(_, words)| words.iter().any(|word| name.contains(word)));
+    named.map_or("other libraries", |(part, _)| part)
+}
+
+fn page(functions: &[(f64, &str, &str)]) -> String {
+    let mut parts = BTreeMap::new();
+    for (share, object, name) in functions {
+        *parts.entry(part(object, name)).or_insert(0.0) += share;
+    }
+    let mut parts: Vec<_> = parts.into_iter().collect();
+    parts.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let mut text = "| part | % |\n|---|---|\n".to_owned();
+    // Writing to a String cannot fail.
+    for (part, share) in parts {
+        let _ = writeln!(text, "| {part} | {share:.1} |");
+    }
+    text += "\n| function | % |\n|---|---|\n";
+    for (share, object, name) in functions.iter().take(Recording::NAMED) {
+        let whose = if object.contains("kernel") {
+            "kernel, "
+        } else {
+            ""
+        };
+        let name = name.replace('|', "\\|");
+        let _ = writeln!(text, "| {whose}`{name}` | {share:.1} |");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_by_part() {
+        let report = "# Overhead\n     7.74%  [kernel.kallsyms]  [k] finish_task_switch\n     \
+            2.00%  libc.so.6          [.] _int_free\n     1.50%  roster             [.] \
+            <sqlx_core::pool::Pool as core::fmt::Debug>::fmt\n     0.50%  roster             [.] \
+            roster_app::caching::line::Line<T>::enter\n\n";
+        let functions: Vec<_> = report.lines().filter_map(function).collect();
+        assert_eq!(functions.len(), 4);
+        let text = page(&functions);
+        for line in [
+            "| kernel | 7.7 |",
+            "| allocation | 2.0 |",
+            "| PostgreSQL client | 1.5 |",
+            "| Roster | 0.5 |",
+            "| kernel, `finish_task_switch` | 7.7 |",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+}
