@@ -17,14 +17,12 @@ mod loader;
 mod turnstiles;
 
 mod lease_flow;
-mod line;
 mod namespace;
 
 mod invalidator;
 mod pending_floors;
 
 mod near_cache;
-mod sync;
 mod tracking;
 
 mod breaker;

@@ -23,6 +23,7 @@ mod cache_event;
 mod rendition;
 mod runtime;
 mod shared_error;
+mod sync;
 
 pub use access::{
     Action, Forbidden, Principal, PrincipalKey, Scope, Scopes, Standing, Subject, UserChange,

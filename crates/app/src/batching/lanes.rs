@@ -1,12 +1,12 @@
-use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::channel::oneshot;
 use roster_domain::ports::BoxError;
 
+use super::line::{Line, Turn, Waits};
 use crate::Runtime;
 
 /// Something that can be asked for many callers at once.
@@ -31,20 +31,23 @@ pub(super) trait Batch: Send + Sync + 'static {
 /// A bounded number of batches under way, and the calls that wait for the next one.
 pub(super) struct Lanes<B: Batch> {
     batch: B,
-    most: usize,
-    most_weight: usize,
-    state: Mutex<State<B>>,
+    line: Line<Waiting<B>>,
     runtime: Runtime,
 }
 
-struct State<B: Batch> {
-    busy: usize,
-    queue: VecDeque<Waiting<B>>,
-}
-
-struct Waiting<B: Batch> {
+pub(super) struct Waiting<B: Batch> {
     call: B::Call,
     answer: oneshot::Sender<Result<B::Answer, B::Error>>,
+}
+
+impl<B: Batch> Waits for Waiting<B> {
+    fn weight(&self) -> usize {
+        B::weight(&self.call)
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_canceled()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,19 +65,12 @@ struct Lost;
 impl<B: Batch> Lanes<B> {
     /// How long a call waits for the batch before it and its own.
     const PATIENCE: Duration = Duration::from_secs(1);
-    /// More would only wait for their deadlines.
-    const MOST_QUEUED: usize = 4_096;
 
-    /// `most` batches at once, each of at most `most_weight` unless a single call weighs more.
-    pub(super) fn new(batch: B, most: usize, most_weight: usize, runtime: Runtime) -> Arc<Self> {
+    /// What goes out together does so by a line.
+    pub(super) fn new(batch: B, line: Line<Waiting<B>>, runtime: Runtime) -> Arc<Self> {
         Arc::new(Self {
             batch,
-            most: most.max(1),
-            most_weight,
-            state: Mutex::new(State {
-                busy: 0,
-                queue: VecDeque::new(),
-            }),
+            line,
             runtime,
         })
     }
@@ -84,31 +80,34 @@ impl<B: Batch> Lanes<B> {
         &self.batch
     }
 
-    /// Answers a call: by `alone`, which asks for it and no other, when a lane is free, else
-    /// with the next batch, for which `call` makes it a thing that can wait.
+    /// Answers a call of a weight: by `alone`, which asks for it and no other, when a lane is
+    /// free, else with a batch, for which `call` makes it a thing that can wait.
     pub(super) async fn call(
         self: &Arc<Self>,
+        weight: usize,
         alone: impl Future<Output = Result<B::Answer, B::Error>> + Send,
         call: impl FnOnce() -> B::Call + Send,
     ) -> Result<B::Answer, B::Error> {
-        let waiting = {
-            let mut state = self.lock();
-            if state.busy < self.most {
-                state.busy += 1;
-                None
-            } else if state.queue.len() < Self::MOST_QUEUED {
-                let (answer, waiting) = oneshot::channel();
-                let call = call();
-                state.queue.push_back(Waiting { call, answer });
-                Some(waiting)
-            } else {
-                return Err(B::unavailable(Full.into()));
+        let (answer, waiting) = oneshot::channel();
+        let turn = self.line.turn(weight, || Waiting {
+            call: call(),
+            answer,
+        });
+        match turn {
+            Turn::Now => {
+                let _lane = Lane {
+                    lanes: self,
+                    gone: weight,
+                };
+                return alone.await;
             }
-        };
-        let Some(waiting) = waiting else {
-            let _lane = Lane(self);
-            return alone.await;
-        };
+            Turn::Later(batch) => {
+                if let Some(batch) = batch {
+                    self.spawn(batch);
+                }
+            }
+            Turn::Never => return Err(B::unavailable(Full.into())),
+        }
         match self.runtime.within(Self::PATIENCE, waiting).await {
             Some(Ok(answer)) => answer,
             Some(Err(_)) => Err(B::unavailable(Lost.into())),
@@ -116,8 +115,16 @@ impl<B: Batch> Lanes<B> {
         }
     }
 
+    fn spawn(self: &Arc<Self>, batch: Vec<Waiting<B>>) {
+        let ask = Arc::clone(self).ask(batch);
+        self.runtime.tasks.spawn(Box::pin(ask));
+    }
+
     async fn ask(self: Arc<Self>, batch: Vec<Waiting<B>>) {
-        let _lane = Lane(&self);
+        let _lane = Lane {
+            lanes: &self,
+            gone: batch.iter().map(Waits::weight).sum(),
+        };
         let (calls, callers): (Vec<_>, Vec<_>) = batch
             .into_iter()
             .map(|waiting| (waiting.call, waiting.answer))
@@ -135,48 +142,20 @@ impl<B: Batch> Lanes<B> {
             let _ = caller.send(answer);
         }
     }
-
-    /// Takes what goes out together, from the front of the queue.
-    fn next(&self, state: &mut State<B>) -> Vec<Waiting<B>> {
-        let mut batch: Vec<Waiting<B>> = Vec::new();
-        let mut weight = 0;
-        while let Some(waiting) = state.queue.pop_front() {
-            if waiting.answer.is_canceled() {
-                continue;
-            }
-            weight += B::weight(&waiting.call);
-            if weight > self.most_weight && !batch.is_empty() {
-                state.queue.push_front(waiting);
-                break;
-            }
-            batch.push(waiting);
-        }
-        batch
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A lane that is taken. When it ends, it goes on with what has queued, in a task of its own:
 /// whoever held it is answered, has gone away, or has panicked.
-struct Lane<'a, B: Batch>(&'a Arc<Lanes<B>>);
+struct Lane<'a, B: Batch> {
+    lanes: &'a Arc<Lanes<B>>,
+    gone: usize,
+}
 
 impl<B: Batch> Drop for Lane<'_, B> {
     fn drop(&mut self) {
-        let lanes = self.0;
-        let batch = {
-            let mut state = lanes.lock();
-            let batch = lanes.next(&mut state);
-            if batch.is_empty() {
-                state.busy -= 1;
-                return;
-            }
-            batch
-        };
-        let ask = Arc::clone(lanes).ask(batch);
-        lanes.runtime.tasks.spawn(Box::pin(ask));
+        if let Some(batch) = self.lanes.line.next(self.gone) {
+            self.lanes.spawn(batch);
+        }
     }
 }
 

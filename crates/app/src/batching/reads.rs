@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use roster_domain::ports::{BoxError, StoreError};
 
 use super::lanes::{Batch, Lanes};
+use super::line::Line;
 use super::merged::Merged;
 use crate::Runtime;
 
@@ -28,12 +29,9 @@ struct Miscounted {
 }
 
 impl<R: Read> Batched<R> {
-    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
-    const MOST: usize = 64;
-
     /// At most so many batches are under way at once.
     pub(crate) fn new(read: R, lanes: usize, runtime: Runtime) -> Self {
-        Self(Lanes::new(read, lanes, Self::MOST, runtime))
+        Self(Lanes::new(read, Line::new(lanes), runtime))
     }
 
     /// An answer to each question, in their order.
@@ -42,7 +40,9 @@ impl<R: Read> Batched<R> {
         questions: &[R::Question],
     ) -> Result<Vec<R::Answer>, StoreError> {
         let alone = counted(self.0.batch(), questions);
-        self.0.call(alone, || questions.to_vec()).await
+        self.0
+            .call(questions.len(), alone, || questions.to_vec())
+            .await
     }
 
     /// The answer to one.

@@ -8,7 +8,6 @@ use super::auditor::Auditor;
 use super::breaker::Breaker;
 use super::invalidator::Invalidator;
 use super::lease_flow::{Guess, LeaseFlow};
-use super::line::Line;
 use super::loader::Loader;
 use super::namespace::Namespace;
 use super::near_cache::NearCache;
@@ -20,7 +19,7 @@ use super::tally::Tally;
 use super::tracking::Tracking;
 use super::turnstiles::Turnstiles;
 use super::watermark::Proofs;
-use crate::batching::{Batched, Users};
+use crate::batching::{Batched, Line, Users};
 use crate::{CacheObserver, Runtime};
 
 /// Users behind their caches: the way of a read, the way of a write's invalidation, and what

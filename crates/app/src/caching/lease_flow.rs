@@ -10,12 +10,12 @@ use roster_domain::ports::{
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use super::flights::{Lead, Loaded};
-use super::line::{Entry, Line};
 use super::loader::{Lane, Loader, refuse};
 use super::namespace::Namespace;
 use super::near_cache::{Kept, NearCache, Ticket};
 use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
+use crate::batching::{Entry, Line, Waits};
 use crate::{CacheEvent, ForwardReason, ReadTrace, TierStatus};
 
 mod filling;
@@ -64,6 +64,8 @@ pub(super) struct Open {
     /// Since when it waits for the lease of another, on the monotonic clock.
     waiting_since: Option<Duration>,
 }
+
+impl Waits for Open {}
 
 /// The loads of one batch by what happens to them next.
 #[derive(Default)]

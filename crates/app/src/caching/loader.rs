@@ -10,11 +10,10 @@ use tokio::sync::Semaphore;
 
 use super::flights::{Lead, Loaded};
 use super::lease_flow::{LeaseFlow, Open};
-use super::line::{Entry, Line};
 use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
 use super::turnstiles::Turnstiles;
-use crate::batching::{Batched, Users};
+use crate::batching::{Batched, Entry, Line, Users, Waits};
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
 /// Runs the loads of this process in tasks of their own: a caller that goes away cancels nothing.
@@ -32,6 +31,8 @@ pub(super) struct Loader {
     /// One read of a row at a time.
     pub(super) turnstiles: Turnstiles,
 }
+
+impl Waits for Lead {}
 
 /// The rows of one read, by id, and when it began.
 pub(super) struct Rows {

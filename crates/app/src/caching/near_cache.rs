@@ -8,8 +8,8 @@ use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::Rendition;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The cache in this process, guarded so that what was read before an invalidation is never
 /// kept after it.

@@ -94,7 +94,7 @@ fn lanes(most: usize, most_weight: usize) -> (Doubling, Arc<Lanes<Doubling>>) {
         tasks: Arc::new(TokioSpawner),
     };
     let doubling = Doubling::new();
-    let lanes = Lanes::new(doubling.clone(), most, most_weight, runtime);
+    let lanes = Lanes::new(doubling.clone(), Line::bounded(most, most_weight), runtime);
     (doubling, lanes)
 }
 
@@ -107,7 +107,7 @@ async fn callers(
     for number in numbers {
         let (doubling, lanes) = (doubling.clone(), Arc::clone(lanes));
         callers.push(tokio::spawn(async move {
-            lanes.call(doubling.one(number), || number).await
+            lanes.call(1, doubling.one(number), || number).await
         }));
     }
     settle().await;
@@ -194,7 +194,7 @@ async fn a_batch_that_panics_fails_its_callers_and_gives_its_lane_back() {
 async fn what_hangs_is_waited_for_a_second_and_not_by_all() {
     let given = lanes(1, 256);
     let holding = callers(&given, [0]).await;
-    let most = u32::try_from(Lanes::<Doubling>::MOST_QUEUED).unwrap();
+    let most = u32::try_from(Line::<Waiting<Doubling>>::MOST_WAITING).unwrap();
     let mut waiting = answers(callers(&given, 1..=most + 1).await).await;
     assert_eq!(waiting.pop(), Some(Err(Full.to_string())));
     waiting.dedup();

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What goes out in batches: few at once, and what waits for the next.
 ///
@@ -9,21 +9,36 @@ use super::sync::{Mutex, MutexGuard, PoisonError};
 /// as fast as without, and a busy one asks less often the busier it is. Half of the lanes are
 /// there for those who come one by one and for batches that are full: the fewer batches are
 /// under way, the larger they are.
-pub(super) struct Line<T> {
+pub(crate) struct Line<T> {
     lanes: usize,
     few: usize,
+    /// The most that a batch weighs, unless a single one weighs more.
+    most: usize,
     state: Mutex<State<T>>,
+}
+
+/// What stands in a line.
+pub(crate) trait Waits {
+    /// How much of a batch it takes.
+    fn weight(&self) -> usize {
+        1
+    }
+
+    /// Whether anybody still waits for it.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 struct State<T> {
     busy: usize,
-    /// How many are on their way by the lanes that are busy.
+    /// The weight of what is on its way by the lanes that are busy.
     under_way: usize,
     waiting: VecDeque<T>,
 }
 
 /// What becomes of those who come.
-pub(super) enum Entry<T> {
+pub(crate) enum Entry<T> {
     /// These batches go, each by a lane that it gives back with [`Line::next`].
     Go(Vec<Vec<T>>),
     /// They go with the next batch.
@@ -32,17 +47,33 @@ pub(super) enum Entry<T> {
     Full(Vec<T>),
 }
 
-impl<T> Line<T> {
-    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
-    const MOST: usize = 64;
-    /// More would only wait for their deadlines.
-    const MOST_WAITING: usize = 4_096;
+/// What becomes of one who can go without standing in the line.
+pub(crate) enum Turn<T> {
+    /// It goes now, by a lane that it gives back with [`Line::next`].
+    Now,
+    /// It goes with a batch: this one, if it has become one, or the next.
+    Later(Option<Vec<T>>),
+    /// Too many wait already.
+    Never,
+}
 
-    pub(super) fn new(lanes: usize) -> Self {
+impl<T: Waits> Line<T> {
+    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
+    pub(crate) const MOST: usize = 64;
+    /// More would only wait for their deadlines.
+    pub(crate) const MOST_WAITING: usize = 4_096;
+
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self::bounded(lanes, Self::MOST)
+    }
+
+    /// A line of which no batch weighs more than this.
+    pub(crate) fn bounded(lanes: usize, most: usize) -> Self {
         let lanes = lanes.max(1);
         Self {
             lanes,
             few: lanes.div_ceil(2),
+            most,
             state: Mutex::new(State {
                 busy: 0,
                 under_way: 0,
@@ -51,7 +82,7 @@ impl<T> Line<T> {
         }
     }
 
-    pub(super) fn enter(&self, items: Vec<T>) -> Entry<T> {
+    pub(crate) fn enter(&self, items: Vec<T>) -> Entry<T> {
         let mut state = self.lock();
         if state.waiting.len() + items.len() > Self::MOST_WAITING {
             return Entry::Full(items);
@@ -66,9 +97,24 @@ impl<T> Line<T> {
         }
     }
 
-    /// The next batch for a lane by which so many have gone; `None` when nobody waits, or who
+    /// Lets one of this weight go by itself, or puts what `item` makes of it into the line.
+    pub(crate) fn turn(&self, weight: usize, item: impl FnOnce() -> T) -> Turn<T> {
+        let mut state = self.lock();
+        if state.waiting.is_empty() && self.is_free(&state, weight) {
+            state.busy += 1;
+            state.under_way += weight;
+            return Turn::Now;
+        }
+        if state.waiting.len() >= Self::MOST_WAITING {
+            return Turn::Never;
+        }
+        state.waiting.push_back(item());
+        Turn::Later(self.take(&mut state))
+    }
+
+    /// The next batch for a lane by which this weight has gone; `None` when nobody waits, or who
     /// does goes by another lane.
-    pub(super) fn next(&self, gone: usize) -> Option<Vec<T>> {
+    pub(crate) fn next(&self, gone: usize) -> Option<Vec<T>> {
         let mut state = self.lock();
         state.busy -= 1;
         state.under_way -= gone;
@@ -76,16 +122,28 @@ impl<T> Line<T> {
     }
 
     fn take(&self, state: &mut State<T>) -> Option<Vec<T>> {
-        let size = state.waiting.len().min(Self::MOST);
-        let are_alone = size == 1 && state.under_way == state.busy;
-        let is_free =
-            state.busy < self.few || (state.busy < self.lanes && (are_alone || size == Self::MOST));
-        if size == 0 || !is_free {
+        state.waiting.retain(T::is_wanted);
+        let (mut count, mut weight) = (0, 0);
+        for item in &state.waiting {
+            let more = weight + item.weight();
+            // One that is too heavy for any batch goes alone.
+            if more > self.most && count > 0 {
+                break;
+            }
+            (count, weight) = (count + 1, more);
+        }
+        if count == 0 || !self.is_free(state, weight) {
             return None;
         }
         state.busy += 1;
-        state.under_way += size;
-        Some(state.waiting.drain(..size).collect())
+        state.under_way += weight;
+        Some(state.waiting.drain(..count).collect())
+    }
+
+    fn is_free(&self, state: &State<T>, weight: usize) -> bool {
+        let are_alone = weight <= 1 && state.under_way <= state.busy;
+        let may_take_any = are_alone || weight >= self.most;
+        state.busy < self.few || (state.busy < self.lanes && may_take_any)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -96,6 +154,8 @@ impl<T> Line<T> {
 #[cfg(all(test, not(feature = "explored")))]
 mod tests {
     use super::*;
+
+    impl Waits for u32 {}
 
     fn gone(entry: Entry<u32>) -> Option<Vec<u32>> {
         match entry {
@@ -188,5 +248,59 @@ mod tests {
         assert_eq!(gone(line.enter(vec![6; most])), None, "all four are taken");
         assert_eq!(line.next(2).map(|batch| batch.len()), full());
         assert_eq!(line.next(most), None);
+    }
+
+    /// Its number is its weight; none is wanted that weighs nothing.
+    #[derive(Debug, PartialEq)]
+    struct Heavy(usize);
+
+    impl Waits for Heavy {
+        fn weight(&self) -> usize {
+            self.0
+        }
+
+        fn is_wanted(&self) -> bool {
+            self.0 > 0
+        }
+    }
+
+    fn later(line: &Line<Heavy>, weight: usize) -> Option<Vec<Heavy>> {
+        match line.turn(weight, || Heavy(weight)) {
+            Turn::Later(batch) => batch,
+            Turn::Now | Turn::Never => panic!("{weight} does not wait"),
+        }
+    }
+
+    #[test]
+    fn who_can_go_alone_does_while_a_lane_is_free() {
+        let line = Line::bounded(4, 10);
+        for _ in 0..4 {
+            assert!(matches!(line.turn(1, || Heavy(1)), Turn::Now));
+        }
+        assert_eq!(later(&line, 1), None);
+        assert_eq!(line.next(1), Some(vec![Heavy(1)]), "all are alone");
+        for _ in 0..4 {
+            assert_eq!(line.next(1), None);
+        }
+        assert!(matches!(line.turn(3, || Heavy(3)), Turn::Now));
+    }
+
+    #[test]
+    fn weights_bound_a_batch_and_a_full_one_goes_by_any_lane() {
+        let line = Line::bounded(4, 10);
+        assert!(matches!(line.turn(4, || Heavy(4)), Turn::Now));
+        assert!(matches!(line.turn(4, || Heavy(4)), Turn::Now));
+        assert_eq!(
+            later(&line, 6),
+            None,
+            "half of the lanes are left to others"
+        );
+        assert_eq!(later(&line, 0), None);
+        assert_eq!(later(&line, 4), Some(vec![Heavy(6), Heavy(4)]));
+        assert_eq!(later(&line, 7), None);
+        assert_eq!(later(&line, 30), None, "the one before it goes first");
+        assert_eq!(line.next(10), None);
+        assert_eq!(line.next(4), Some(vec![Heavy(7)]));
+        assert_eq!(line.next(4), Some(vec![Heavy(30)]));
     }
 }
