@@ -28,7 +28,15 @@ struct Flight {
     /// The writes of this process that it started after.
     writes: u64,
     stage: Arc<Stage>,
-    outcome: watch::Receiver<Option<LoadResult>>,
+    progress: watch::Receiver<Progress>,
+}
+
+/// What is known of a load.
+#[derive(Default)]
+struct Progress {
+    /// What the store said, as long as that is all.
+    row: Option<Loaded>,
+    end: Option<LoadResult>,
 }
 
 /// How far a load is.
@@ -82,7 +90,7 @@ pub(super) struct Lead {
     pub(super) min_version: UserVersion,
     pub(super) ticket: Ticket,
     stage: Arc<Stage>,
-    outcome: watch::Sender<Option<LoadResult>>,
+    progress: watch::Sender<Progress>,
     number: u64,
     flights: Arc<Flights>,
 }
@@ -93,7 +101,7 @@ pub(super) struct Seat {
     pub(super) collapsed: bool,
     /// Asked before the store was; such a caller may take whatever the store says.
     pub(super) before_read: bool,
-    outcome: watch::Receiver<Option<LoadResult>>,
+    progress: watch::Receiver<Progress>,
 }
 
 impl Flights {
@@ -114,18 +122,18 @@ impl Flights {
             let stage = flight.stage.get();
             let before_read = stage != Stage::READING;
             if flight.takes(stage, strong, ticket) {
-                let outcome = flight.outcome.clone();
+                let progress = flight.progress.clone();
                 return (
                     Seat {
                         collapsed: true,
                         before_read,
-                        outcome,
+                        progress,
                     },
                     None,
                 );
             }
         }
-        let (sender, outcome) = watch::channel(None);
+        let (sender, progress) = watch::channel(Progress::default());
         let stage = Arc::new(Stage::new());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let writes = ticket.writes();
@@ -133,7 +141,7 @@ impl Flights {
             number,
             writes,
             stage: Arc::clone(&stage),
-            outcome: outcome.clone(),
+            progress: progress.clone(),
         });
         drop(flights);
         let lead = Lead {
@@ -142,7 +150,7 @@ impl Flights {
             min_version,
             ticket,
             stage,
-            outcome: sender,
+            progress: sender,
             number,
             flights: Arc::clone(self),
         };
@@ -150,7 +158,7 @@ impl Flights {
             Seat {
                 collapsed: false,
                 before_read: true,
-                outcome,
+                progress,
             },
             Some(lead),
         )
@@ -187,9 +195,17 @@ impl Lead {
         self.stage.set(Stage::READING);
     }
 
+    /// Tells those who asked before the store was what it says: nothing that happens from then
+    /// on changes what they may take. The others wait for the end.
+    pub(super) fn tell(&self, loaded: Loaded) {
+        self.progress
+            .send_modify(|progress| progress.row = Some(loaded));
+    }
+
     /// Ends the load for all who wait.
     pub(super) fn finish(self, result: LoadResult) {
-        self.outcome.send_replace(Some(result));
+        self.progress
+            .send_modify(|progress| progress.end = Some(result));
     }
 }
 
@@ -206,9 +222,16 @@ impl Drop for Lead {
 }
 
 impl Seat {
-    /// What the load came to; `None` when it ended without a word.
+    /// What the load came to, or what it may take of it already; `None` when it ended without
+    /// a word.
     pub(super) async fn arrive(mut self) -> Option<LoadResult> {
-        let outcome = self.outcome.wait_for(Option::is_some).await.ok()?;
-        outcome.clone()
+        let before_read = self.before_read;
+        let is_over =
+            |progress: &Progress| progress.end.is_some() || (before_read && progress.row.is_some());
+        let progress = self.progress.wait_for(is_over).await.ok()?;
+        match &*progress {
+            Progress { end: Some(end), .. } => Some(end.clone()),
+            Progress { row, end: None } => row.clone().map(Ok),
+        }
     }
 }

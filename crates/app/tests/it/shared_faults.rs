@@ -23,6 +23,8 @@ struct Unsteady {
     calls: AtomicU64,
     /// Replies to look-ups stay on their way for so many milliseconds.
     late_by: AtomicU64,
+    /// And so long takes a fill.
+    fills_late_by: AtomicU64,
 }
 
 impl Unsteady {
@@ -33,6 +35,7 @@ impl Unsteady {
             hung: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             late_by: AtomicU64::new(0),
+            fills_late_by: AtomicU64::new(0),
         })
     }
 
@@ -81,6 +84,10 @@ impl UserCache for Unsteady {
         fills: &[FillRequest],
     ) -> Result<Vec<FillOutcome>, CacheError> {
         self.ask().await?;
+        let late_by = self.fills_late_by.load(Ordering::SeqCst);
+        if late_by > 0 {
+            tokio::time::sleep(Duration::from_millis(late_by)).await;
+        }
         self.inner.fill_many(ns, fills).await
     }
 
@@ -238,4 +245,45 @@ async fn a_hung_cache_costs_a_write_its_limit_and_no_more() {
 
     let took = started.monotonic();
     assert!(took <= Duration::from_millis(21), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asked_before_the_store_is_answered_before_the_fill_and_who_came_later_after_it() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    let service = Arc::new(service);
+    service.create(draft(1)).await.unwrap();
+    cache.fills_late_by.store(15, Ordering::SeqCst);
+    let started = PausedClock::new();
+
+    service.get(id(1), Freshness::CACHED).await.unwrap();
+
+    assert_eq!(started.monotonic(), Duration::ZERO);
+    let late = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let took = started.monotonic();
+    assert!((15..20).contains(&took.as_millis()), "{took:?}");
+    let stored = TierStatus::Forwarded {
+        reason: ForwardReason::Miss,
+        stored: true,
+        collapsed: true,
+    };
+    assert_eq!(late.trace.l2, Some(stored));
+    assert_eq!(users.reads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_after_the_store_was_asked_takes_no_row_whose_fill_is_refused() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    cache.fills_late_by.store(15, Ordering::SeqCst);
+    let early = service.get(id(1), Freshness::CACHED).await.unwrap();
+    assert_eq!(early.user.version.get(), 1);
+
+    // Another process changes the user while the fill is on its way.
+    let other = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _).0;
+    other.update(id(1), renamed("New"), None).await.unwrap();
+    let late = service.get(id(1), Freshness::CACHED).await.unwrap();
+
+    assert_eq!(late.user.name.as_str(), "New");
 }

@@ -50,6 +50,7 @@ async fn t11_an_absence_whose_fill_is_under_way_does_not_outlive_the_insert() {
     other.cache.before_fill.open();
 
     assert!(matches!(reading.await.unwrap(), Err(UserError::NotFound)));
+    other.landed(id).await;
     assert_eq!(other.cache.fills(), [FillOutcome::Refused]);
     other.settle().await;
     for node in [&one, &other] {
@@ -70,6 +71,7 @@ async fn t11_a_user_deleted_while_its_fill_is_under_way_is_absent_afterwards() {
 
     // It asked before the deletion was acknowledged.
     assert_eq!(reading.await.unwrap().unwrap().user.version.get(), 1);
+    other.landed(id).await;
     assert_eq!(other.cache.fills(), [FillOutcome::Refused]);
     other.settle().await;
     for node in [&one, &other] {

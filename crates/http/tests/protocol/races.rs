@@ -40,6 +40,7 @@ async fn a_reader_is_overtaken(world: &World, loss: Loss, upkeep: bool) {
 
     // It asked before the write was acknowledged, so either version is right.
     reading.await.unwrap().unwrap();
+    reader.landed(id).await;
     assert_eq!(reader.cache.fills(), [FillOutcome::Refused]);
     holds_nothing_below(&reader, id, 2).await;
     for node in [&reader, &writer] {

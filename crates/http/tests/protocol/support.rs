@@ -18,8 +18,8 @@ use roster_adapters_postgres::{
 };
 use roster_adapters_redis::{RedisCacheRelay, RedisSettings, RedisUserCache};
 use roster_app::{
-    Answer, CachePolicy, CachedKey, Caches, Freshness, Held, Runtime, SharedCache, StalenessBound,
-    UserDraft, UserError, UserService,
+    Answer, CacheEvent, CachePolicy, CachedKey, Caches, Freshness, Held, Runtime, SharedCache,
+    StalenessBound, UserDraft, UserError, UserService,
 };
 use roster_domain::ports::{CacheNamespace, ChangeLog as _, UserCache as _, UserRepository as _};
 use roster_domain::{JsonObject, ProfilePatch, User, UserId, UserPatch, UserVersion};
@@ -265,16 +265,37 @@ impl Node {
 
     /// A read of whatever the caches hold.
     pub(crate) async fn read(&self, id: UserId) -> Answer {
-        self.service.get(id, Freshness::CACHED).await.unwrap()
+        let answer = self.service.get(id, Freshness::CACHED).await.unwrap();
+        self.landed(id).await;
+        answer
     }
 
     /// The version that a read is answered with; `None` when there is no such user.
     pub(crate) async fn version(&self, id: UserId) -> Option<u64> {
-        match self.service.get(id, Freshness::CACHED).await {
+        let answered = self.service.get(id, Freshness::CACHED).await;
+        self.landed(id).await;
+        match answered {
             Ok(answer) => Some(answer.user.version.get()),
             Err(UserError::NotFound) => None,
             Err(error) => panic!("{error:?}"),
         }
+    }
+
+    /// Returns when no load of this user is between its lease and its fill: who asked before the
+    /// store was is answered before. What a breaker keeps back is not waited for.
+    pub(crate) async fn landed(&self, id: UserId) {
+        let breaker = |is_open| {
+            let is = |event: &CacheEvent| matches!(event, CacheEvent::BreakerChanged { open } if *open == is_open);
+            self.events.count(is)
+        };
+        let landing = async {
+            while self.cache.is_filling(id) && breaker(true) == breaker(false) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let landed = tokio::time::timeout(PATIENCE, landing).await;
+        landed.expect("the load never ends");
+        self.cache.forget(id);
     }
 
     /// A read in a task of its own.

@@ -1,6 +1,6 @@
 //! The ports of a node, each with what a test does to it: stop at an effect, count, fail.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -236,6 +236,8 @@ pub(crate) struct WatchedCache {
     pub(crate) after_acquire: Gate,
     /// What every fill that arrived came to.
     pub(crate) fills: Mutex<Vec<FillOutcome>>,
+    /// Whose leases are held and neither filled nor given back.
+    open: Mutex<HashSet<UserId>>,
     /// How often somebody was told that another holds the lease.
     waits: AtomicUsize,
     /// Whether a writer's own invalidations are lost on the way.
@@ -252,6 +254,7 @@ impl WatchedCache {
             records,
             before_fill: Gate::new(),
             after_get: Gate::new(),
+            open: Mutex::default(),
             waits: AtomicUsize::default(),
             after_acquire: Gate::new(),
             fills: Mutex::default(),
@@ -267,6 +270,23 @@ impl WatchedCache {
 
     pub(crate) fn told_to_wait(&self) -> bool {
         self.waits.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether a load of this user is between its lease and its fill.
+    pub(crate) fn is_filling(&self, id: UserId) -> bool {
+        self.open.lock().unwrap().contains(&id)
+    }
+
+    /// For fills that never arrive.
+    pub(crate) fn forget(&self, id: UserId) {
+        self.open.lock().unwrap().remove(&id);
+    }
+
+    fn end(&self, leases: impl Iterator<Item = Lease>) {
+        let mut open = self.open.lock().unwrap();
+        for lease in leases {
+            open.remove(&lease.id);
+        }
     }
 
     pub(crate) fn fills(&self) -> Vec<FillOutcome> {
@@ -317,6 +337,12 @@ impl UserCache for WatchedCache {
         requests: &[AcquireRequest],
     ) -> Result<Stamped<Vec<Acquired>>, CacheError> {
         let acquired = self.inner.acquire_many(namespace, requests).await;
+        if let Ok(acquired) = &acquired {
+            let answers = requests.iter().zip(&acquired.reply);
+            let granted = answers.filter(|(_, answer)| matches!(answer, Acquired::Granted { .. }));
+            let granted = granted.map(|(request, _)| request.lease.id);
+            self.open.lock().unwrap().extend(granted);
+        }
         self.after_acquire.pass().await;
         if let Ok(acquired) = &acquired {
             let waits = |answer: &&Acquired| matches!(answer, Acquired::Wait { .. });
@@ -332,15 +358,18 @@ impl UserCache for WatchedCache {
         fills: &[FillRequest],
     ) -> Result<Vec<FillOutcome>, CacheError> {
         self.before_fill.pass().await;
-        let outcomes = self.inner.fill_many(namespace, fills).await?;
-        if self.records {
-            self.fills.lock().unwrap().extend(&outcomes);
+        let outcomes = self.inner.fill_many(namespace, fills).await;
+        if let (true, Ok(outcomes)) = (self.records, &outcomes) {
+            self.fills.lock().unwrap().extend(outcomes);
         }
-        Ok(outcomes)
+        self.end(fills.iter().map(|fill| fill.lease));
+        outcomes
     }
 
     async fn release_many(&self, leases: &[Lease]) -> Result<(), CacheError> {
-        self.inner.release_many(leases).await
+        let released = self.inner.release_many(leases).await;
+        self.end(leases.iter().copied());
+        released
     }
 
     async fn invalidate_many(

@@ -38,6 +38,17 @@ impl LeaseFlow {
             Ok(rows) => rows,
             Err(error) => return self.put_back(loader, namespace, granted, error).await,
         };
+        let loaded = |open: &Open, stored| Loaded {
+            user: rows.users.get(&open.lead.id).map(Arc::clone),
+            trace: loader.forwarded(&open.lead, open.reason, stored),
+            read_at: Some(rows.read_at),
+            proof: None,
+            current: stored,
+        };
+        // Those who asked in time need not wait for the fill.
+        for Granted { open, .. } in &granted {
+            open.lead.tell(loaded(open, false));
+        }
         let fills: Vec<FillRequest> = granted
             .iter()
             .map(|granted| fill(loader, granted, &rows))
@@ -56,15 +67,8 @@ impl LeaseFlow {
                 loader.observer.observe(CacheEvent::StaleSource);
             }
             let stored = outcome == Some(FillOutcome::Stored);
-            let Open { lead, reason, .. } = granted.open;
-            let loaded = Loaded {
-                user: rows.users.get(&lead.id).map(Arc::clone),
-                trace: loader.forwarded(&lead, reason, stored),
-                read_at: Some(rows.read_at),
-                proof: None,
-                current: stored,
-            };
-            lead.finish(Ok(loaded));
+            let loaded = loaded(&granted.open, stored);
+            granted.open.lead.finish(Ok(loaded));
         }
     }
 
