@@ -1,5 +1,7 @@
 //! Cursors of pages deep in the list: got as a client gets them, by walking there.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::Result;
@@ -25,11 +27,7 @@ impl Cursors {
             let end = stand.ids.len() / 100 * percent as usize;
             let mut cursor = String::new();
             while row < end || cursor.is_empty() {
-                let mut request = http.get(format!("http://{}{path}", system.address));
-                for (name, value) in &system.headers {
-                    request = request.header(name, value);
-                }
-                let body: Value = request.send().await?.json().await?;
+                let body = page(&http, system, &path).await?;
                 cursor = body["next_cursor"]
                     .as_str()
                     .ok_or_else(|| format!("{}: the list ends at row {row}", system.name))?
@@ -53,5 +51,25 @@ impl Cursors {
             .find(|(depth, _, _)| *depth == percent)
             .ok_or("nobody walked there")?;
         Ok((format!("/v1/users?limit={limit}&cursor={cursor}"), *row))
+    }
+}
+
+/// A page on the way, asked for again where the store has no time: nobody measures the walk.
+async fn page(http: &reqwest::Client, system: &System, path: &str) -> Result<Value> {
+    const ATTEMPTS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    let mut attempt = 1;
+    loop {
+        let mut request = http.get(format!("http://{}{path}", system.address));
+        for (name, value) in &system.headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await?;
+        if !response.status().is_server_error() || attempt == ATTEMPTS {
+            return Ok(response.error_for_status()?.json().await?);
+        }
+        attempt += 1;
+        tokio::time::sleep(PAUSE).await;
     }
 }
