@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
 
 mod burst;
+mod caches;
 mod cpu;
 mod crowd;
 mod depth;

@@ -40,7 +40,8 @@ pub(crate) async fn fill(url: &str, users: u64) -> Result<()> {
         run(
             &mut transaction,
             format!(
-                "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT made.*, \
+                "CREATE TEMPORARY TABLE copied ON COMMIT DROP AS SELECT name, is_active, locale, \
+                 avatar_url, metadata, version, created_at, updated_at, deleted_at, search_name, \
                  (left(id::text, -4) || lpad(to_hex((('x' || right(id::text, 4))::bit(16)::int \
                  # {copy})), 4, '0'))::uuid AS other_id, 'c{copy}.' || email AS other_email \
                  FROM made ORDER BY id LIMIT {more}"

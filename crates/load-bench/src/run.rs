@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::burst;
+use crate::caches;
 use crate::cpu::Tree;
 use crate::depth::Cursors;
 use crate::extent::Extent;
@@ -240,7 +241,7 @@ impl<'a> Run<'a> {
             self.cursors.insert(system.name.clone(), cursors);
         }
         if workload.needs_tags() && self.tags.users.is_empty() {
-            self.tags = tags(system, &Workload::hot(self.stand, Workload::HOT)).await?;
+            self.tags = Tags::of(system, &Workload::hot(self.stand, Workload::HOT)).await?;
         }
         let none = Cursors::default();
         let cursors = self.cursors.get(&system.name).unwrap_or(&none);
@@ -260,7 +261,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         if let (Kind::RedisGet, Some(redis)) = (system.kind, &system.redis) {
-            return put_all(&redis.url(), ids, &self.template.body).await;
+            return caches::put_all(&redis.url(), ids, &self.template.body).await;
         }
         let mut tasks = Vec::new();
         for share in ids.chunks(ids.len().div_ceil(32).max(1)) {
@@ -280,25 +281,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Empties the caches of a system: Redis, and what the service has in its memory.
     async fn empty(&mut self, system: &System) -> Result<()> {
         self.warmed.retain(|(name, _)| *name != system.name);
-        if let Some(redis) = &system.redis {
-            let client = redis::Client::open(redis.url())?;
-            let mut connection = client.get_multiplexed_async_connection().await?;
-            redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
-        }
-        if system.kind == Kind::Service {
-            let http = reqwest::Client::builder().no_proxy().build()?;
-            let mut request = http.post(format!("http://{}/v1/admin/cache/epoch", system.address));
-            for (name, value) in &system.headers {
-                request = request.header(name, value);
-            }
-            request.send().await?.error_for_status()?;
-            // What proves how old answers are went with the rest, and comes again.
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        Ok(())
+        caches::empty(system).await
     }
 
     /// Has the service do one round more under `perf`, and keeps where its time went.
@@ -394,40 +379,4 @@ impl<'a> Run<'a> {
             self.seen.cells.push(cell);
         }
     }
-}
-
-/// The tags that a service gives these users and the first page.
-async fn tags(system: &System, ids: &[Uuid]) -> Result<Tags> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let tag = async |path: String| -> Result<String> {
-        let mut request = http.get(format!("http://{}{path}", system.address));
-        for (name, value) in &system.headers {
-            request = request.header(name, value);
-        }
-        let response = request.send().await?;
-        let tag = response.headers().get("etag").ok_or("no ETag")?;
-        Ok(tag.to_str()?.to_owned())
-    };
-    let mut tags = Tags {
-        page: tag(Workload::first_page()).await?,
-        ..Tags::default()
-    };
-    for id in ids {
-        tags.users
-            .insert(*id, tag(format!("/v1/users/{id}")).await?);
-    }
-    Ok(tags)
-}
-
-async fn put_all(url: &str, ids: &[Uuid], body: &str) -> Result<()> {
-    let client = redis::Client::open(url)?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
-    for share in ids.chunks(1_000) {
-        let mut pipe = redis::pipe();
-        for id in share {
-            pipe.set(format!("user:{id}"), body).ignore();
-        }
-        pipe.exec_async(&mut connection).await?;
-    }
-    Ok(())
 }

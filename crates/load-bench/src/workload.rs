@@ -135,6 +135,31 @@ pub(crate) struct Tags {
     pub(crate) page: String,
 }
 
+impl Tags {
+    /// The tags that a service gives these users and the first page.
+    pub(crate) async fn of(system: &System, ids: &[Uuid]) -> Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let tag = async |path: String| -> Result<String> {
+            let mut request = http.get(format!("http://{}{path}", system.address));
+            for (name, value) in &system.headers {
+                request = request.header(name, value);
+            }
+            let response = request.send().await?;
+            let tag = response.headers().get("etag").ok_or("no ETag")?;
+            Ok(tag.to_str()?.to_owned())
+        };
+        let mut tags = Self {
+            page: tag(Workload::first_page()).await?,
+            ..Self::default()
+        };
+        for id in ids {
+            tags.users
+                .insert(*id, tag(format!("/v1/users/{id}")).await?);
+        }
+        Ok(tags)
+    }
+}
+
 impl Workload {
     /// So many users are popular.
     pub(crate) const HOT: usize = 10_000;
