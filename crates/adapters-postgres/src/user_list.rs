@@ -15,6 +15,18 @@ use crate::user_row::SummaryColumns;
 
 macro_rules! statements {
     ($module:ident, $index:literal, $filter:literal) => {
+        statements!(
+            $module,
+            $index,
+            $filter,
+            r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
+                      coalesce(array_agg(name), '{}') AS "names!",
+                      coalesce(array_agg(email), '{}') AS "emails!",
+                      coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
+               FROM (SELECT id, name, email, created_at FROM users WHERE "#
+        );
+    };
+    ($module:ident, $index:literal, $filter:literal, $columns:literal) => {
         mod $module {
             use super::*;
 
@@ -25,11 +37,7 @@ macro_rules! statements {
             ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
                     SummaryColumns,
-                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
-                              coalesce(array_agg(name), '{}') AS "names!",
-                              coalesce(array_agg(email), '{}') AS "emails!",
-                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
-                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
+                    $columns
                         + $filter
                         + " ORDER BY created_at DESC, id DESC OFFSET $1 LIMIT $2) AS page",
                     skipped,
@@ -46,11 +54,7 @@ macro_rules! statements {
             ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
                     SummaryColumns,
-                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
-                              coalesce(array_agg(name), '{}') AS "names!",
-                              coalesce(array_agg(email), '{}') AS "emails!",
-                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
-                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
+                    $columns
                         + $filter
                         + " ORDER BY created_at ASC, id ASC OFFSET $1 LIMIT $2) AS page",
                     skipped,
@@ -67,11 +71,7 @@ macro_rules! statements {
             ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
                     SummaryColumns,
-                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
-                              coalesce(array_agg(name), '{}') AS "names!",
-                              coalesce(array_agg(email), '{}') AS "emails!",
-                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
-                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
+                    $columns
                         + $filter
                         + " AND (created_at, id) < ($1, $2)"
                         + " ORDER BY created_at DESC, id DESC LIMIT $3) AS page",
@@ -90,11 +90,7 @@ macro_rules! statements {
             ) -> sqlx::Result<SummaryColumns> {
                 sqlx::query_as!(
                     SummaryColumns,
-                    r#"SELECT coalesce(array_agg(id), '{}') AS "ids!",
-                              coalesce(array_agg(name), '{}') AS "names!",
-                              coalesce(array_agg(email), '{}') AS "emails!",
-                              coalesce(array_agg(created_at), '{}') AS "created_at!: Vec<Moment>"
-                       FROM (SELECT id, name, email, created_at FROM users WHERE "#
+                    $columns
                         + $filter
                         + " AND (created_at, id) > ($1, $2)"
                         + " ORDER BY created_at ASC, id ASC LIMIT $3) AS page",

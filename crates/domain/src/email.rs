@@ -76,13 +76,7 @@ impl FromStr for Email {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        if is_plain(text) {
-            return Ok(Self {
-                address: text.into(),
-                normalized: None,
-            });
-        }
-        Self::parse(text)
+        Self::read(text)
     }
 }
 
@@ -90,17 +84,21 @@ impl TryFrom<String> for Email {
     type Error = Invalid;
 
     fn try_from(text: String) -> Result<Self, Invalid> {
-        if is_plain(&text) {
-            return Ok(Self {
-                address: text.into(),
-                normalized: None,
-            });
-        }
-        Self::parse(&text)
+        Self::read(text)
     }
 }
 
 impl Email {
+    fn read(text: impl AsRef<str> + Into<Box<str>>) -> Result<Self, Invalid> {
+        if !is_plain(text.as_ref()) {
+            return Self::parse(text.as_ref());
+        }
+        Ok(Self {
+            address: text.into(),
+            normalized: None,
+        })
+    }
+
     /// Reads an address by the whole grammar.
     fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > Self::MAX_OCTETS {
