@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use roster_domain::UserVersion;
-use roster_domain::ports::{Acquired, CacheLookup, FillOutcome, Filling};
+use roster_domain::ports::{
+    AcquireRequest, Acquired, CacheLookup, FillOutcome, Filling, UserCache as _,
+};
 
-use crate::support::{ID, KEY, expires_at, floor, granted, lease_bytes, unusable, user, version};
+use crate::support::{
+    Bench, HOLD, Heard, ID, KEY, OURS, expires_at, floor, granted, lease, lease_bytes, unusable,
+    user, version,
+};
 
 /// Versions at which a number that is not exact would go wrong.
 const EDGES: [u64; 6] = [
@@ -385,4 +390,42 @@ async fn a_time_below_a_millisecond_is_one() {
     let absent = Filling::Absent(UserVersion::NONE);
     let outcome = bench.fill_for(1, absent, Duration::from_micros(1)).await;
     assert_eq!(outcome, FillOutcome::Stored);
+}
+
+/// How often the server ran scripts.
+async fn scripts_run(bench: &Bench) -> u64 {
+    let stats: String = bench.ask("INFO commandstats").await;
+    let line = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_key_that_is_absent_as_guessed_costs_one_script_and_pushes_nothing_back() {
+    let bench = bench!();
+    let heard = Heard::of(&bench.cache);
+    let before = scripts_run(&bench).await;
+    let request = AcquireRequest {
+        lease: lease(1),
+        hold_for: HOLD,
+        unusable: None,
+        likely_absent: true,
+    };
+    let acquired = bench.cache.acquire_many(OURS, &[request]).await.unwrap();
+    assert_eq!(acquired.reply, [granted(0)]);
+    assert_eq!(
+        bench.bytes().await.unwrap(),
+        lease_bytes(0, 9_999_999_999_999_999, 1)
+    );
+    assert_eq!(bench.fill(1, 7).await, FillOutcome::Stored);
+    assert_eq!(scripts_run(&bench).await, before + 1);
+    // A reply comes after all that was pushed before it.
+    let found = bench.get().await;
+    assert!(matches!(found, CacheLookup::Value { .. }), "{found:?}");
+    assert_eq!(heard.changed(), []);
+    // What was read since is told of.
+    bench.invalidate(8).await;
+    bench.get().await;
+    assert_eq!(heard.changed(), [ID]);
 }

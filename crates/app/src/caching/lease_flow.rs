@@ -119,10 +119,9 @@ impl LeaseFlow {
         );
     }
 
-    /// Looks up, unless that is probably in vain. A forced read needs to know what is stored.
+    /// Looks up, unless that is probably in vain: who asks for a lease is told what is there.
     async fn begin(&self, loader: &Loader, open: Vec<Open>) -> Sorted {
-        let is_forced = open.iter().any(|open| open.lead.strong);
-        if is_forced || !self.guess.is_absent() {
+        if !self.guess.is_absent() {
             return self.look_up(loader, open).await;
         }
         Sorted {

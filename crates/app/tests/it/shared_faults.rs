@@ -10,7 +10,7 @@ use roster_app::{CacheEvent, ForwardReason, Freshness, TierStatus};
 use roster_domain::UserId;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, Clock, FillOutcome,
-    FillRequest, Invalidation, InvalidationSink, Lease, Stamped, UserCache,
+    FillRequest, Invalidation, InvalidationSink, Lease, Stamped, UserCache, UserRepository as _,
 };
 
 use crate::support::{CountedUsers, PausedClock, draft, id, renamed, settle, shared};
@@ -21,6 +21,7 @@ struct Unsteady {
     down: AtomicBool,
     hung: AtomicBool,
     calls: AtomicU64,
+    look_ups: AtomicU64,
     /// Replies to look-ups stay on their way for so many milliseconds.
     late_by: AtomicU64,
     /// And so long takes a fill.
@@ -34,6 +35,7 @@ impl Unsteady {
             down: AtomicBool::new(false),
             hung: AtomicBool::new(false),
             calls: AtomicU64::new(0),
+            look_ups: AtomicU64::new(0),
             late_by: AtomicU64::new(0),
             fills_late_by: AtomicU64::new(0),
         })
@@ -60,6 +62,7 @@ impl UserCache for Unsteady {
         ns: CacheNamespace,
         ids: &[UserId],
     ) -> Result<Stamped<Vec<CacheLookup>>, CacheError> {
+        self.look_ups.fetch_add(1, Ordering::SeqCst);
         self.ask().await?;
         let found = self.inner.get_many(ns, ids).await;
         let late_by = self.late_by.load(Ordering::SeqCst);
@@ -286,4 +289,66 @@ async fn who_came_after_the_store_was_asked_takes_no_row_whose_fill_is_refused()
     let late = service.get(id(1), Freshness::CACHED).await.unwrap();
 
     assert_eq!(late.user.name.as_str(), "New");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_cache_has_nothing_it_is_not_looked_into_first() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    for n in 1..=200 {
+        service.create(draft(n)).await.unwrap();
+    }
+    // What creating left behind is gone, as after a restart of the cache.
+    cache.inner.clear();
+    let looked_up = || cache.look_ups.load(Ordering::SeqCst);
+    for n in 1..=100 {
+        service.get(id(n), Freshness::CACHED).await.unwrap();
+    }
+    let before = looked_up();
+    for n in 101..=150 {
+        service.get(id(n), Freshness::CACHED).await.unwrap();
+    }
+    assert_eq!(looked_up(), before, "all were absent");
+
+    // Another process reads what is there by now: first in vain, then by looking.
+    let (other, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    for n in 151..=200 {
+        other.get(id(n), Freshness::CACHED).await.unwrap();
+    }
+    let (before, reads) = (looked_up(), users.reads());
+    for n in 151..=200 {
+        let answer = service.get(id(n), Freshness::CACHED).await.unwrap();
+        let hit = matches!(answer.trace.l2, Some(TierStatus::Hit { .. }));
+        assert!(hit, "{:?}", answer.trace);
+    }
+    assert_eq!(users.reads(), reads, "a wrong guess costs no read");
+    assert!(
+        looked_up() >= before + 30,
+        "{} look-ups",
+        looked_up() - before
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_read_corrects_what_is_stored_also_where_nothing_was_expected() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    for n in 1..=100 {
+        service.create(draft(n)).await.unwrap();
+    }
+    cache.inner.clear();
+    let (other, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    other.get(id(100), Freshness::CACHED).await.unwrap();
+    for n in 1..100 {
+        service.get(id(n), Freshness::CACHED).await.unwrap();
+    }
+    // Changed by somebody whose invalidation is lost.
+    let patch = renamed("New").profile;
+    let at = PausedClock::new().now();
+    users.patch(id(100), &patch, None, at).await.unwrap();
+
+    let forced = service.get(id(100), Freshness::STRONG).await.unwrap();
+    assert_eq!(forced.user.name.as_str(), "New");
+    let next = service.get(id(100), Freshness::CACHED).await.unwrap();
+    assert_eq!(next.user.name.as_str(), "New");
 }
