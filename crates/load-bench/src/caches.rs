@@ -15,12 +15,9 @@ pub(crate) async fn empty(system: &System) -> Result<()> {
         redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
     }
     if system.kind == Kind::Service {
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        let mut request = http.post(format!("http://{}/v1/admin/cache/epoch", system.address));
-        for (name, value) in &system.headers {
-            request = request.header(name, value);
-        }
-        request.send().await?.error_for_status()?;
+        let epoch = system.url("/v1/admin/cache/epoch");
+        let raised = system.client()?.post(epoch).send().await?;
+        raised.error_for_status()?;
         // What proves how old answers are went with the rest, and comes again.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

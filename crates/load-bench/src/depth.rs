@@ -19,7 +19,7 @@ impl Cursors {
 
     /// Walks to 90 % of the list.
     pub(crate) async fn walk(system: &System, stand: &Stand) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = system.client()?;
         let mut found = Vec::new();
         let mut path = format!("/v1/users?limit={}", Self::STEP);
         let mut row = 0;
@@ -61,11 +61,7 @@ async fn page(http: &reqwest::Client, system: &System, path: &str) -> Result<Val
 
     let mut attempt = 1;
     loop {
-        let mut request = http.get(format!("http://{}{path}", system.address));
-        for (name, value) in &system.headers {
-            request = request.header(name, value);
-        }
-        let response = request.send().await?;
+        let response = http.get(system.url(path)).send().await?;
         if !response.status().is_server_error() || attempt == ATTEMPTS {
             return Ok(response.error_for_status()?.json().await?);
         }

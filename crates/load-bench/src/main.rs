@@ -251,15 +251,12 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
 /// An answer of the service to a read of memory, for the floors to repeat.
 async fn template(service: &System, stand: &Stand) -> Result<Template> {
     let id = stand.ids.first().ok_or("there are no users")?;
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = service.client()?;
+    let user = service.url(&format!("/v1/users/{id}"));
     let mut last = None;
     // The first reads fill the caches.
     for _ in 0..5 {
-        let mut request = http.get(format!("http://{}/v1/users/{id}", service.address));
-        for (name, value) in &service.headers {
-            request = request.header(name, value);
-        }
-        last = Some(request.send().await?.error_for_status()?);
+        last = Some(http.get(&user).send().await?.error_for_status()?);
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let response = last.ok_or("no answer")?;

@@ -26,7 +26,7 @@ use crate::stand::Stand;
 use crate::store_floors::StoreFloors;
 use crate::system::{Kind, System};
 use crate::workload::{ALL, List, State, Tags, Workload};
-use crate::wrk::Wrk;
+use crate::wrk::{self, Wrk};
 
 /// Latencies of an open loop.
 pub(crate) struct Latencies {
@@ -72,6 +72,13 @@ pub(crate) struct Run<'a> {
     warmed: HashSet<(String, usize)>,
     tags: Tags,
     pub(crate) seen: Seen,
+}
+
+/// What a system is asked, when it is ready.
+struct Ready {
+    list: List,
+    written: wrk::List,
+    connections: u32,
 }
 
 /// Processor time of the three, at one moment.
@@ -159,7 +166,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn cell(&mut self, workload: Workload, system: &System, round: u64) -> Result<()> {
+    /// Has a system in the state that a workload begins in.
+    async fn ready(&mut self, workload: Workload, system: &System, round: u64) -> Result<Ready> {
         let list = self.list(workload, system, round).await?;
         let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
         let written = self.wrk.list(&name, &list.requests)?;
@@ -177,6 +185,19 @@ impl<'a> Run<'a> {
             let ahead = workload.ahead();
             self.wrk.run(system, &written, connections, ahead).await?;
         }
+        Ok(Ready {
+            list,
+            written,
+            connections,
+        })
+    }
+
+    async fn cell(&mut self, workload: Workload, system: &System, round: u64) -> Result<()> {
+        let Ready {
+            list,
+            written,
+            connections,
+        } = self.ready(workload, system, round).await?;
         let sampler = Sampler::new(system, self.stand, &list.requests, list.expected).await?;
         let (stop, stopped) = watch::channel(false);
         let sampling = tokio::spawn(sampler.run(stopped));
@@ -288,17 +309,11 @@ impl<'a> Run<'a> {
 
     /// Has the service do one round more under `perf`, and keeps where its time went.
     async fn profile(&mut self, workload: Workload, system: &System) -> Result<()> {
-        let list = self.list(workload, system, self.extent.rounds + 1).await?;
-        let written = self.wrk.list("profile", &list.requests)?;
-        match workload.state {
-            State::Empty => self.empty(system).await?,
-            State::Warm => self.warm(system, &list.warmed).await?,
-            State::Any => {}
-        }
-        let connections = match workload.connections {
-            0 => self.extent.connections,
-            connections => connections,
-        };
+        let Ready {
+            written,
+            connections,
+            ..
+        } = self.ready(workload, system, self.extent.rounds + 1).await?;
         let lasting = self.extent.lasting;
         let recording = Recording::start(system.service, lasting)?;
         self.wrk

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -67,15 +66,7 @@ impl Sampler {
         requests: &[Request],
         expected: Expected,
     ) -> Result<Self> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &system.headers {
-            headers.insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
-        }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .default_headers(headers)
-            .timeout(Duration::from_secs(5))
-            .build()?;
+        let http = system.client()?;
         let reads: Vec<_> = requests
             .iter()
             .filter(|request| request.method == "GET")
@@ -88,7 +79,7 @@ impl Sampler {
         let ids: Vec<_> = requests.iter().filter_map(Request::user_id).collect();
         Ok(Self {
             http,
-            base: format!("http://{}", system.address),
+            base: system.url(""),
             expected,
             rows: stand.rows(&ids).await?,
             requests,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use roster_soak::{Node, NodeOptions, TOKEN};
 use roster_test_services::RedisServer;
 
@@ -69,6 +70,24 @@ impl Drop for Process {
 }
 
 impl System {
+    /// A client that sends what every request to it has.
+    pub(crate) fn client(&self) -> Result<reqwest::Client> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            headers.insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
+        }
+        Ok(reqwest::Client::builder()
+            .no_proxy()
+            .default_headers(headers)
+            .timeout(Duration::from_secs(5))
+            .build()?)
+    }
+
+    /// Where a path is.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// The service as a deployment runs it: tokens, quotas, limits, metrics and logs are on.
     pub(crate) fn service(
         name: &str,
@@ -201,10 +220,7 @@ impl System {
     async fn ready(&self, path: &str) -> Result<()> {
         // A peer in an interpreted language takes its time on a busy machine.
         for _ in 0..1_200 {
-            if reqwest::get(format!("http://{}{path}", self.address))
-                .await
-                .is_ok()
-            {
+            if reqwest::get(self.url(path)).await.is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

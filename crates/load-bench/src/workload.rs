@@ -138,13 +138,9 @@ pub(crate) struct Tags {
 impl Tags {
     /// The tags that a service gives these users and the first page.
     pub(crate) async fn of(system: &System, ids: &[Uuid]) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = system.client()?;
         let tag = async |path: String| -> Result<String> {
-            let mut request = http.get(format!("http://{}{path}", system.address));
-            for (name, value) in &system.headers {
-                request = request.header(name, value);
-            }
-            let response = request.send().await?;
+            let response = http.get(system.url(&path)).send().await?;
             let tag = response.headers().get("etag").ok_or("no ETag")?;
             Ok(tag.to_str()?.to_owned())
         };
