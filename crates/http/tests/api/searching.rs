@@ -132,6 +132,8 @@ async fn a_search_takes_filter_count_and_two_characters_or_more() {
         let refused = api.send(get(&format!("/v1/users?{query}"))).await;
         assert_eq!(refused.status, 400, "{query}");
     }
+    let refused = api.send(get("/v1/users?q=an%00")).await;
+    assert!(refused.text().contains("no NUL"), "{}", refused.text());
 }
 
 #[tokio::test]

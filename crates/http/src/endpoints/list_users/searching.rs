@@ -34,7 +34,7 @@ pub(super) struct Searched {
 
 impl Searched {
     pub(super) fn read(text: &str) -> Result<Self, Problem> {
-        let accepted = "the beginning of a name or an address, 2 characters or more";
+        let accepted = "the beginning of a name or an address, 2 characters or more and no NUL";
         let prefix = text.parse().map_err(|_| refused("q", accepted))?;
         let text = text.to_owned();
         Ok(Self { prefix, text })
