@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ impl<'de> Deserialize<'de> for RawClaims {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawClaims, A::Error> {
                 let mut claims = RawClaims::default();
-                let mut names: Vec<String> = Vec::new();
+                let mut names = HashSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if names.contains(&name) {
                         return Err(serde::de::Error::custom("a claim is there twice"));
@@ -107,7 +108,7 @@ impl<'de> Deserialize<'de> for RawClaims {
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
-                    names.push(name);
+                    names.insert(name);
                 }
                 Ok(claims)
             }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -105,7 +106,7 @@ impl<'de> Deserialize<'de> for RawHeader {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeader, A::Error> {
                 let mut header = RawHeader::default();
-                let mut names: Vec<String> = Vec::new();
+                let mut names = HashSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if names.contains(&name) {
                         return Err(serde::de::Error::custom("a member is there twice"));
@@ -119,7 +120,7 @@ impl<'de> Deserialize<'de> for RawHeader {
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
-                    names.push(name);
+                    names.insert(name);
                 }
                 Ok(header)
             }

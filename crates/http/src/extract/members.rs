@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -60,6 +61,16 @@ impl Refusals {
     }
 }
 
+/// Whether each name stands there for the first time. A set, because an object may have as many
+/// members as fit into a body.
+fn are_first(pairs: &[(String, &RawValue)]) -> Vec<bool> {
+    let mut known = HashSet::with_capacity(pairs.len());
+    pairs
+        .iter()
+        .map(|(name, _)| known.insert(name.as_str()))
+        .collect()
+}
+
 /// The members of one object that nobody has taken yet.
 pub(crate) struct Members<'a> {
     pairs: Vec<(String, &'a RawValue)>,
@@ -91,14 +102,15 @@ impl<'a> Members<'a> {
             pointer: pointer.to_owned(),
             refusals,
         };
-        for (name, value) in pairs {
-            if members.pairs.iter().any(|(known, _)| *known == name) {
+        let are_first = are_first(&pairs);
+        for ((name, value), is_first) in pairs.into_iter().zip(are_first) {
+            if is_first {
+                members.pairs.push((name, value));
+            } else {
                 members.refuse(
                     &name,
                     Invalid::new("duplicate_member", "The member is there twice."),
                 );
-            } else {
-                members.pairs.push((name, value));
             }
         }
         let value = T::from_members(&mut members);

@@ -1,9 +1,12 @@
 //! All users at once, over HTTP.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use http::StatusCode;
 use insta::assert_snapshot;
+use roster_domain::ports::Clock as _;
+use roster_http::system::SystemClock;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, Call, NOBODY, Parts, api, call, get};
@@ -73,6 +76,18 @@ async fn each_row_has_its_line_and_the_last_line_has_the_sums() {
     assert_snapshot!("import", answer.shown());
     let list = api.send(get("/v1/users?active=any")).await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_row_of_very_many_members_takes_no_longer_for_each() {
+    // Compared each with each they would take minutes.
+    let members: Vec<String> = (0..80_000).map(|n| format!("\"m{n}\":0")).collect();
+    let row = format!("{{{}}}\n", members.join(","));
+    let clock = SystemClock::new();
+    let answer = api().send(import("", row)).await;
+    assert_eq!(results(&lines(&answer)), [(1, "rejected")]);
+    let took = clock.monotonic();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]
