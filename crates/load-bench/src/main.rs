@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::extent::Extent;
 use crate::floor::Template;
@@ -138,7 +139,11 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.mode {
         Some(Mode::Floor(floor)) => floor::serve(floor).await.map(|()| true),
-        None => measure(&args.measure).await,
+        // What runs by then is ended as if the measurement had come to its end.
+        None => tokio::select! {
+            done = measure(&args.measure) => done,
+            asked = asked_to_stop() => asked.and(Err("stopped before its end".into())),
+        },
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -147,6 +152,14 @@ async fn main() -> ExitCode {
             say(&format!("bench: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn asked_to_stop() -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        _ = terminated.recv() => Ok(()),
     }
 }
 

@@ -261,7 +261,8 @@ impl<'a> Run<'a> {
             let cursors = Cursors::walk(system, self.stand).await?;
             self.cursors.insert(system.name.clone(), cursors);
         }
-        if workload.needs_tags() && self.tags.users.is_empty() {
+        // Each time: what was updated in between has another.
+        if workload.needs_tags() && system.kind == Kind::Service {
             self.tags = Tags::of(system, &Workload::hot(self.stand, Workload::HOT)).await?;
         }
         let none = Cursors::default();

@@ -105,6 +105,7 @@ impl Wrk {
             .args([system.address.to_string(), headers])
             .arg(&list.0)
             .stdin(Stdio::null())
+            .kill_on_drop(true)
             .output()
             .await?;
         let generator = cpu::of_ended_children()?.saturating_sub(before);
