@@ -16,7 +16,7 @@ pub(crate) mod accept;
 
 #[cfg(test)]
 pub(crate) use body::parse;
-pub(crate) use body::{ApiJson, ApiMergePatch, broken_body, is_one_of};
+pub(crate) use body::{ApiJson, ApiMergePatch, broken_body, check_coding, is_one_of};
 pub(crate) use caller::Caller;
 pub(crate) use conditions::{EntityTag, IfMatch, IfNoneMatch};
 pub(crate) use freshness::{Consistency, NoCache};

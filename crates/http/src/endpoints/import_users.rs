@@ -14,7 +14,7 @@ use roster_domain::ports::OnConflict;
 
 use super::reply;
 use crate::capacity::Class;
-use crate::extract::{ApiQuery, Caller, FromQuery, Query, accept, is_one_of};
+use crate::extract::{ApiQuery, Caller, FromQuery, Query, accept, check_coding, is_one_of};
 use crate::middleware::Sender;
 use crate::problem::{Problem, ProblemType, documented_problems};
 use crate::router::ApiState;
@@ -110,6 +110,7 @@ pub(super) async fn import_users(
         on_conflict: query.on_conflict,
         from_line: query.from_line,
     };
+    check_coding(request.headers())?;
     body::check_length(request.headers(), state.max_import)?;
     let place = state
         .guards

@@ -32,6 +32,7 @@ impl<T: FromBody> FromRequest<ApiState> for ApiJson<T> {
                 "The body is application/json in UTF-8.",
             ));
         }
+        check_coding(request.headers())?;
         parse(&read(request, state.max_body).await?).map(Self)
     }
 }
@@ -49,6 +50,7 @@ impl<T: FromBody> FromRequest<ApiState> for ApiMergePatch<T> {
                 ),
             );
         }
+        check_coding(request.headers())?;
         parse(&read(request, state.max_body).await?).map(Self)
     }
 }
@@ -72,6 +74,24 @@ pub(crate) fn is_one_of(headers: &HeaderMap, accepted: &[&str]) -> bool {
                 || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         });
     named && utf8
+}
+
+/// Refuses a body that is coded, such as by gzip: none is ever decoded.
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_plain = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(is_plain)
+    {
+        return Ok(());
+    }
+    let detail = "The body is sent as it is, without a Content-Encoding.";
+    let problem = Problem::new(ProblemType::UnsupportedMediaType, detail);
+    Err(problem.with_header(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    ))
 }
 
 /// Reads a body to its end, and then takes the place that the request waits for.

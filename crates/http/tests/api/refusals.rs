@@ -305,6 +305,35 @@ async fn a_body_is_of_a_type_that_the_path_takes() {
 }
 
 #[tokio::test]
+async fn a_body_is_not_coded() {
+    let api = api();
+    let id = api.create(1).await["id"].as_str().unwrap().to_owned();
+    let user = format!("/v1/users/{id}");
+    let patch = "application/merge-patch+json";
+    let sent = |method, path: &str, media, coding| {
+        let call = call(method, path).body(media, "{}");
+        api.send(call.header("content-encoding", coding))
+    };
+    for (method, path, media) in [
+        ("POST", "/v1/users", "application/json"),
+        ("POST", "/v1/users/lookup", "application/json"),
+        ("PATCH", &user, patch),
+        ("POST", "/v1/users/import", "application/x-ndjson"),
+    ] {
+        for coding in ["gzip", "br", "identity, gzip", "unheard-of", ""] {
+            let answer = sent(method, path, media, coding).await;
+            assert_eq!(
+                answer.problem(),
+                "unsupported-media-type",
+                "{path} {coding}"
+            );
+            assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        }
+    }
+    assert_eq!(sent("PATCH", &user, patch, "Identity").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_answer_is_of_a_form_that_the_caller_takes() {
     let api = api();
     for (path, method) in operations() {
