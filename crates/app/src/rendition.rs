@@ -1,40 +1,38 @@
-use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// Room beside a kept user for what its presenter made of it, such as the octets of an answer:
-/// made once for as long as the entry is kept, and gone with it. Nobody but the presenter looks
-/// inside.
+use bytes::Bytes;
+
+/// Room beside a kept user for the octets that its presenter made of it, such as those of an
+/// answer: made once for as long as the entry is kept, and gone with it. Nobody but the presenter
+/// reads them.
 ///
 /// A user who is not kept has no room, and what is made of it is made each time.
 #[derive(Clone, Default)]
-pub struct Rendition(Option<Arc<Room>>);
+pub struct Rendition(Option<Arc<dyn AsRef<Room> + Send + Sync>>);
 
-type Room = OnceLock<Arc<dyn Any + Send + Sync>>;
+/// What lies in the room, once it was made.
+#[derive(Default)]
+pub(crate) struct Room(OnceLock<Bytes>);
 
 impl Rendition {
-    /// Room for one.
-    pub(crate) fn with_room() -> Self {
-        Self(Some(Arc::default()))
+    /// The room in what is kept.
+    pub(crate) fn beside(kept: Arc<impl AsRef<Room> + Send + Sync + 'static>) -> Self {
+        Self(Some(kept))
     }
 
     /// What was made before, or what `make` makes now; it has to be a function of the user alone.
-    pub fn get_or_make<T: Any + Send + Sync, E>(
-        &self,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        let Some(room) = &self.0 else {
-            return make().map(Arc::new);
+    pub fn get_or_make<E>(&self, make: impl FnOnce() -> Result<Bytes, E>) -> Result<Bytes, E> {
+        let Some(kept) = &self.0 else {
+            return make();
         };
-        let kept = room.get().map(Arc::clone).map(Arc::downcast::<T>);
-        if let Some(Ok(kept)) = kept {
-            return Ok(kept);
+        let Room(room) = (**kept).as_ref();
+        if let Some(made) = room.get() {
+            return Ok(made.clone());
         }
-        let made = Arc::new(make()?);
-        // Two at once may each make one; either is as good.
-        let kept: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(&made);
-        let _ = room.set(kept);
-        Ok(made)
+        let made = make()?;
+        // Two at once may each make one; the first is kept.
+        Ok(room.get_or_init(|| made).clone())
     }
 }
 
@@ -59,18 +57,25 @@ mod tests {
 
     use super::*;
 
-    fn made(rendition: &Rendition, text: &str) -> String {
-        let made = rendition.get_or_make(|| Ok::<_, Infallible>(text.to_owned()));
-        made.unwrap().as_str().to_owned()
+    #[derive(Default)]
+    struct Kept(Room);
+
+    impl AsRef<Room> for Kept {
+        fn as_ref(&self) -> &Room {
+            &self.0
+        }
+    }
+
+    fn made(rendition: &Rendition, text: &'static str) -> Bytes {
+        let made = rendition.get_or_make(|| Ok::<_, Infallible>(Bytes::from(text)));
+        made.unwrap()
     }
 
     #[test]
     fn it_is_made_once_where_there_is_room() {
-        let rendition = Rendition::with_room();
+        let rendition = Rendition::beside(Arc::<Kept>::default());
         assert_eq!(made(&rendition, "first"), "first");
         assert_eq!(made(&rendition.clone(), "second"), "first");
-        let other = rendition.get_or_make(|| Ok::<_, Infallible>(7_u8));
-        assert_eq!(*other.unwrap(), 7);
     }
 
     #[test]
@@ -82,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_could_not_be_made_is_tried_again() {
-        let rendition = Rendition::with_room();
-        assert_eq!(rendition.get_or_make(|| Err::<u8, _>("no")), Err("no"));
+        let rendition = Rendition::beside(Arc::<Kept>::default());
+        assert_eq!(rendition.get_or_make(|| Err("no")), Err("no"));
         assert_eq!(made(&rendition, "first"), "first");
     }
 }

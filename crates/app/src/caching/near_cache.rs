@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::Rendition;
+use crate::rendition::Room;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The cache in this process, guarded so that what was read before an invalidation is never
@@ -85,10 +86,16 @@ pub(super) struct Hit {
 
 struct Entry {
     content: Kept,
-    rendition: Rendition,
     era: Era,
     /// On the monotonic clock.
     expires: Duration,
+    room: Room,
+}
+
+impl AsRef<Room> for Entry {
+    fn as_ref(&self) -> &Room {
+        &self.room
+    }
 }
 
 /// How often everything was void.
@@ -193,7 +200,7 @@ impl NearCache {
             content: entry.content.clone(),
             left,
             era: entry.era,
-            rendition: entry.rendition.clone(),
+            rendition: Rendition::beside(entry),
         })
     }
 
@@ -219,9 +226,9 @@ impl NearCache {
     ) -> bool {
         let entry = Arc::new(Entry {
             content,
-            rendition: Rendition::with_room(),
             era: ticket.era,
             expires: self.clock.monotonic().saturating_add(ttl),
+            room: Room::default(),
         });
         // The lock is held while the entry goes in: an invalidation comes wholly before it, and
         // voids the ticket, or wholly after it, and removes the entry. A new era needs no lock:

@@ -109,7 +109,8 @@ pub(crate) async fn load(
 pub(crate) fn respond(answer: &Answer, held: &IfNoneMatch) -> Result<Response, Problem> {
     let kept = answer
         .rendition
-        .get_or_make(|| UserReply::of(&answer.user))?;
+        .get_or_make(|| UserReply::octets(&answer.user))
+        .map(UserReply::from_octets)?;
     let mut response = if held.has(&kept.tag) {
         kept.not_modified()
     } else {

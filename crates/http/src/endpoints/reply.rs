@@ -31,34 +31,57 @@ pub(super) fn user(status: StatusCode, user: &User) -> Result<Response, Problem>
     Ok(UserReply::of(user)?.whole(status))
 }
 
-/// What an answer says of a user, whatever the request: made once for a user who is kept.
+/// What an answer says of a user, whatever the request.
 pub(super) struct UserReply {
-    pub(super) tag: EntityTag,
-    tag_header: HeaderValue,
-    length: HeaderValue,
     body: Bytes,
+    pub(super) tag: EntityTag,
+    length: Bytes,
 }
 
 impl UserReply {
     pub(super) fn of(user: &User) -> Result<Self, Problem> {
+        Self::octets(user).map(Self::from_octets)
+    }
+
+    /// In one piece, to be kept beside the user: the body, its tag, its length in digits, and of
+    /// how many octets these two are, in one octet each.
+    pub(super) fn octets(user: &User) -> Result<Bytes, Problem> {
+        let mut octets = serialized(&UserBody::from(user))?;
         let tag = EntityTag::of_version(user.version);
-        let body = serialized(&UserBody::from(user))?;
-        Ok(Self {
-            tag_header: tag.header(),
+        let (tag, length) = (tag.text(), octets.len().to_string());
+        octets.extend_from_slice(tag.as_bytes());
+        octets.extend_from_slice(length.as_bytes());
+        // A number of 64 bits has at most 20 digits.
+        let counts = [tag, &length].map(|text| u8::try_from(text.len()).unwrap_or_default());
+        octets.extend(counts);
+        // It may be kept for long: without what the vector has to spare.
+        Ok(octets.into_boxed_slice().into())
+    }
+
+    /// What was made by `octets`.
+    pub(super) fn from_octets(mut octets: Bytes) -> Self {
+        let mut split_off = |count: usize| octets.split_off(octets.len().saturating_sub(count));
+        let counts = split_off(2);
+        let count = |at: usize| counts.get(at).map_or(0, |count| usize::from(*count));
+        let length = split_off(count(1));
+        let tag = EntityTag::made(split_off(count(0)));
+        Self {
+            body: octets,
             tag,
-            length: HeaderValue::from(body.len()),
-            body: Bytes::from(body),
-        })
+            length,
+        }
     }
 
     /// The user with its tag.
-    pub(super) fn whole(&self, status: StatusCode) -> Response {
-        let mut response = sized(Body::from(self.body.clone()));
+    pub(super) fn whole(self, status: StatusCode) -> Response {
+        let mut response = sized(Body::from(self.body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
-        headers.insert(header::CONTENT_LENGTH, self.length.clone());
-        headers.insert(header::ETAG, self.tag_header.clone());
+        if let Ok(length) = HeaderValue::from_maybe_shared(self.length) {
+            headers.insert(header::CONTENT_LENGTH, length);
+        }
+        headers.insert(header::ETAG, self.tag.header());
         response
     }
 
@@ -68,7 +91,7 @@ impl UserReply {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
             .headers_mut()
-            .insert(header::ETAG, self.tag_header.clone());
+            .insert(header::ETAG, self.tag.header());
         response
     }
 }

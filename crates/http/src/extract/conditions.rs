@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hasher};
 
 use axum::extract::FromRequestParts;
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -13,13 +14,13 @@ use crate::router::ApiState;
 
 /// The tag of one representation (RFC 9110, 8.8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EntityTag(String);
+pub(crate) struct EntityTag(HeaderValue);
 
 impl EntityTag {
     /// The strong tag of a user. The letter stands for the shape of the body: a release that
     /// gives the same version another body must take another letter.
     pub(crate) fn of_version(version: UserVersion) -> Self {
-        Self(format!("\"v{version}\""))
+        Self::made(format!("\"v{version}\"").into())
     }
 
     /// A weak tag of what the octets say. Another release may hash them differently; then a
@@ -27,18 +28,30 @@ impl EntityTag {
     pub(crate) fn of_content(octets: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         hasher.write(octets);
-        Self(format!("W/\"{:016x}\"", hasher.finish()))
+        Self::made(format!("W/\"{:016x}\"", hasher.finish()).into())
+    }
+
+    /// The tag that was made of these octets before.
+    pub(crate) fn made(octets: Bytes) -> Self {
+        // Quotes, letters and digits are allowed in any header.
+        let header = HeaderValue::from_maybe_shared(octets);
+        Self(header.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
     }
 
     /// The header's value.
     pub(crate) fn header(&self) -> HeaderValue {
-        // Quotes, letters and digits are allowed in any header.
-        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+        self.0.clone()
     }
 
-    fn opaque(&self) -> &str {
-        self.0.strip_prefix("W/").unwrap_or(&self.0)
+    /// As it is written.
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
     }
+}
+
+/// What the weak comparison looks at.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 /// `If-None-Match`: what the client has already. A field that cannot be read matches nothing.
@@ -55,7 +68,10 @@ impl IfNoneMatch {
         match &self.0 {
             None => false,
             Some(Tags::Any) => true,
-            Some(Tags::These(tags)) => tags.iter().any(|known| known.opaque() == tag.opaque()),
+            Some(Tags::These(tags)) => {
+                let wanted = opaque(tag.text());
+                tags.iter().any(|known| opaque(known) == wanted)
+            }
         }
     }
 }
@@ -85,7 +101,7 @@ impl IfMatch {
         let Some(Tags::These(tags)) = &self.0 else {
             return write(None).await;
         };
-        let versions: Vec<_> = tags.iter().filter_map(strong_version).collect();
+        let versions: Vec<_> = tags.iter().filter_map(|tag| strong_version(tag)).collect();
         // No user is at version 0: the write fails, and says whether the user is there at all.
         let first = versions.first().copied().unwrap_or(UserVersion::NONE);
         match write(Some(first)).await {
@@ -115,16 +131,16 @@ impl FromRequestParts<ApiState> for IfMatch {
 }
 
 /// The strong comparison: a weak tag names no version.
-fn strong_version(tag: &EntityTag) -> Option<UserVersion> {
-    let digits = tag.0.strip_prefix("\"v")?.strip_suffix('"')?;
+fn strong_version(tag: &str) -> Option<UserVersion> {
+    let digits = tag.strip_prefix("\"v")?.strip_suffix('"')?;
     let version = UserVersion::new(digits.parse().ok()?);
-    (EntityTag::of_version(version) == *tag).then_some(version)
+    (EntityTag::of_version(version).text() == tag).then_some(version)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Tags {
     Any,
-    These(Vec<EntityTag>),
+    These(Vec<Box<str>>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -154,7 +170,7 @@ impl Tags {
 }
 
 /// `#entity-tag`: a comma may stand inside the quotes, and list elements may be empty.
-fn read_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Result<(), Unreadable> {
+fn read_list(mut rest: &str, tags: &mut Vec<Box<str>>) -> Result<(), Unreadable> {
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         if rest.is_empty() {
@@ -167,7 +183,7 @@ fn read_list(mut rest: &str, tags: &mut Vec<EntityTag>) -> Result<(), Unreadable
             return Err(Unreadable);
         }
         let (tag, after) = rest.split_at(weak + end + 2);
-        tags.push(EntityTag(tag.to_owned()));
+        tags.push(tag.into());
         rest = after.trim_start_matches([' ', '\t']);
         if !rest.is_empty() && !rest.starts_with(',') {
             return Err(Unreadable);
@@ -191,7 +207,7 @@ mod tests {
     fn lists_of_tags_are_read_as_the_rfc_says() {
         let these = |tags: &[&str]| {
             Ok(Some(Tags::These(
-                tags.iter().map(|tag| EntityTag((*tag).into())).collect(),
+                tags.iter().map(|tag| (*tag).into()).collect(),
             )))
         };
         assert_eq!(read(&[]), Ok(None));
@@ -217,7 +233,7 @@ mod tests {
 
     #[test]
     fn only_a_strong_tag_in_its_own_spelling_names_a_version() {
-        let version = |tag: &str| strong_version(&EntityTag(tag.into())).map(UserVersion::get);
+        let version = |tag: &str| strong_version(tag).map(UserVersion::get);
         assert_eq!(version("\"v12\""), Some(12));
         assert_eq!(version("\"v18446744073709551615\""), Some(u64::MAX));
         for other in [
