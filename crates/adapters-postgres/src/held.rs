@@ -184,3 +184,32 @@ async fn sweep(rests: Weak<Rests>) {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    /// What the driver counts itself: nobody is left to end this transaction.
+    #[tokio::test]
+    async fn a_connection_whose_transaction_was_leaked_does_not_rest() {
+        let database = roster_test_services::test_database("empty", async |_| Ok(()));
+        let Some(database) = database.await else {
+            return;
+        };
+        let pool = PgPoolOptions::new().connect(database.url()).await.unwrap();
+        let (turns, rests) = (Arc::new(tokio::sync::Semaphore::new(2)), Arc::default());
+        let rest = async |begun: bool| {
+            let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+            let mut connection = pool.acquire().await.unwrap();
+            if begun {
+                std::mem::forget(connection.begin().await.unwrap());
+            }
+            Rests::rest(&rests, Held::new(connection, turn));
+            rests.len()
+        };
+        assert_eq!(rest(true).await, 0);
+        assert_eq!(rest(false).await, 1);
+    }
+}

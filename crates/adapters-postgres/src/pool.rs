@@ -106,8 +106,8 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         // would keep its place among the connections for ever.
         .after_release(|connection, _| {
             Box::pin(async move {
-                match tokio::time::timeout(CONNECT_LIMIT, connection.ping()).await {
-                    Ok(answered) => answered.map(|()| true),
+                match tokio::time::timeout(CONNECT_LIMIT, is_idle(connection)).await {
+                    Ok(answered) => answered,
                     Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into())),
                 }
             })
@@ -121,6 +121,20 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         budget: Arc::new(RetryBudget::default()),
         answers: Arc::default(),
     })
+}
+
+/// Waits for what is under way, and ends a transaction whose beginning nobody waited for; false
+/// when the connection is of no more use.
+///
+/// The driver counts a transaction once the server has said that it began, so it takes back
+/// none that a caller gave up before. A `ROLLBACK` alone would make the server warn whenever
+/// there is none, which is nearly always; after a `BEGIN` there is one.
+async fn is_idle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        return Ok(false);
+    }
+    sqlx::raw_sql("BEGIN; ROLLBACK").execute(connection).await?;
+    Ok(true)
 }
 
 /// What every connection has in common, those of the migrator included.

@@ -7,7 +7,7 @@ use roster_domain::{
     UserId,
 };
 
-use crate::once::repeated;
+use crate::once::{perform, repeated};
 use crate::{Answered, FeedError, Runtime};
 
 /// Everything that can be done with a user's activity.
@@ -96,8 +96,7 @@ impl ActivityService {
     ) -> Result<Answered<Vec<Appended>>, FeedError> {
         let activities = self.new_activities(user, drafts);
         let write = Write::Append { user, activities };
-        let at = self.runtime.clock.now();
-        match self.writes.perform(&write, at, Some(once)).await? {
+        match perform(&self.writes, &self.runtime, write, once).await? {
             Performed::Done(Outcome::Appended(created)) => {
                 let appended = created.into_iter();
                 let appended = appended.map(|(id, created)| Appended { id, created });

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use roster_domain::pagination::{FilterHash, Page, PageRequest};
 use roster_domain::ports::{
     CreatedNotification, NotificationRepository, Once, Outcome, Performed, UserWrites, Write,
-    WriteRefusal,
 };
 use roster_domain::{
     DedupeKey, FeedKind, JsonObject, MarkRead, Marked, NewNotification, Notification,
@@ -11,7 +10,7 @@ use roster_domain::{
     UserId,
 };
 
-use crate::once::repeated;
+use crate::once::{perform, repeated};
 use crate::{Answered, FeedError, Runtime};
 
 /// Everything that can be done with a user's notifications.
@@ -96,15 +95,14 @@ impl NotificationService {
     ) -> Result<Answered<CreatedNotification>, FeedError> {
         let notification = self.new_notification(user, draft);
         let write = Write::Notify { user, notification };
-        match self.perform(&write, once).await? {
+        match self.perform(write, once).await? {
             Performed::Done(Outcome::Notified(created)) => Ok(Answered::Now(created)),
             other => repeated(other, FeedError::UserNotFound),
         }
     }
 
-    async fn perform(&self, write: &Write, once: Once) -> Result<Performed, WriteRefusal> {
-        let at = self.runtime.clock.now();
-        self.writes.perform(write, at, Some(once)).await
+    async fn perform(&self, write: Write, once: Once) -> Result<Performed, FeedError> {
+        perform(&self.writes, &self.runtime, write, once).await
     }
 
     fn new_notification(&self, user: UserId, draft: NotificationDraft) -> NewNotification {
@@ -145,7 +143,7 @@ impl NotificationService {
         once: Once,
     ) -> Result<Answered<(Notification, Marked)>, FeedError> {
         let write = Write::MarkNotification { user, id, patch };
-        match self.perform(&write, once).await? {
+        match self.perform(write, once).await? {
             Performed::Done(Outcome::Marked(notification, marked)) => {
                 Ok(Answered::Now((notification, marked)))
             }
@@ -161,6 +159,7 @@ impl NotificationService {
             .await?
             .ok_or(FeedError::UserNotFound)
     }
+
     /// Marks many as read, once under a key.
     pub async fn mark_read_once(
         &self,
@@ -169,7 +168,7 @@ impl NotificationService {
         once: Once,
     ) -> Result<Answered<Marked>, FeedError> {
         let write = Write::MarkRead { user, which };
-        match self.perform(&write, once).await? {
+        match self.perform(write, once).await? {
             Performed::Done(Outcome::MarkedRead(marked)) => Ok(Answered::Now(marked)),
             other => repeated(other, FeedError::UserNotFound),
         }

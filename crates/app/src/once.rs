@@ -8,9 +8,13 @@ pub use answer_keeper::AnswerKeeper;
 pub use keys_in_use::KeysInUse;
 pub use request::KeyedRequest;
 
-use roster_domain::ports::{KeptAnswer, Performed, StoreError, WriteError, WriteRefusal};
+use std::sync::Arc;
 
-use crate::{FeedError, UserError};
+use roster_domain::ports::{
+    KeptAnswer, Once, Performed, StoreError, UserWrites, Write, WriteError, WriteRefusal,
+};
+
+use crate::{FeedError, Runtime, UserError};
 
 /// How a write under a key ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,20 @@ impl From<WriteRefusal> for FeedError {
             other => Self::Store(StoreError::Corrupt(other.into())),
         }
     }
+}
+
+/// Does a write to a feed once under its key, also when its caller goes away: a transaction of
+/// several statements is not left half way, and whoever asks again finds the answer.
+pub(crate) async fn perform(
+    writes: &Arc<dyn UserWrites>,
+    runtime: &Runtime,
+    write: Write,
+    once: Once,
+) -> Result<Performed, FeedError> {
+    let at = runtime.clock.now();
+    let writes = Arc::clone(writes);
+    let performed = runtime.outliving(async move { writes.perform(&write, at, Some(once)).await });
+    Ok(performed.await??)
 }
 
 /// What a write to a feed answers that was not done now.

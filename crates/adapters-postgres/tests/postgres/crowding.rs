@@ -1,7 +1,5 @@
 //! More callers than connections.
 
-use std::net::ToSocketAddrs as _;
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -10,9 +8,8 @@ use roster_adapters_postgres::{
 };
 use roster_domain::ports::{Readiness as _, StoreError, UserRepository as _};
 use roster_port_contracts::samples::new_user;
-use roster_test_services::{Fault, FaultProxy};
+use roster_test_services::Fault;
 use sqlx::Connection as _;
-use sqlx::postgres::PgConnectOptions;
 
 use crate::support::{Store, patient, store};
 
@@ -72,11 +69,8 @@ async fn who_gives_up_leaves_the_line() {
 #[tokio::test]
 async fn a_database_whose_connections_are_all_taken_is_ready_if_it_answers_others() {
     let Some(store) = store().await else { return };
-    let options = PgConnectOptions::from_str(store.database.url()).unwrap();
-    let server = format!("{}:{}", options.get_host(), options.get_port());
-    let proxy = FaultProxy::start(server.to_socket_addrs().unwrap().next().unwrap());
-    let through = proxy.addr().to_string();
-    let pool = narrow(&store.database.url().replace(&server, &through));
+    let (proxy, through) = store.proxied();
+    let pool = narrow(&through);
     let (users, readiness) = (
         PostgresUsers::new(pool.clone()),
         PostgresReadiness::new(pool.clone()),

@@ -8,6 +8,7 @@ use roster_adapters_postgres::{
 use roster_domain::ports::{Once, UserRepository as _, UserWrites as _, Write, WriteRefusal};
 use roster_domain::{Fingerprint, KeySlot};
 use roster_port_contracts::samples::{later, new_user, rename, user_id};
+use roster_test_services::Fault;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{Store, patient, store};
@@ -140,6 +141,41 @@ async fn a_connection_does_not_rest_within_a_transaction() {
     let mut watching = store.sql().await;
     wait_for(async || states(&mut watching).await == ["idle"]).await;
     holdup.rollback().await.unwrap();
+}
+
+/// The driver does not know that the transaction has begun. The next statement on the connection
+/// would be part of it: told to be done, and seen by nobody.
+#[tokio::test]
+async fn a_write_whose_caller_went_away_at_its_beginning_leaves_no_transaction() {
+    let Some(store) = store().await else { return };
+    let (proxy, through) = store.proxied();
+    let pool = connect(&PostgresSettings {
+        max_connections: 1,
+        ..patient(&through)
+    })
+    .unwrap();
+    let users = PostgresUsers::new(pool.clone());
+    let id = users.insert(&new_user(1)).await.unwrap().id;
+    let mut watching = store.sql().await;
+
+    // The server's answer to BEGIN is on its way for half a second, and then held.
+    proxy.set(Fault::Delay(Duration::from_millis(500)));
+    let writes = PostgresUserWrites::new(pool);
+    let write = Write::Insert(new_user(2));
+    let beginning = tokio::spawn(async move { writes.perform(&write, later(1), None).await });
+    wait_for(async || states(&mut watching).await == ["idle in transaction"]).await;
+    proxy.set(Fault::BlackHole);
+    beginning.abort();
+    assert!(beginning.await.unwrap_err().is_cancelled());
+
+    proxy.set(Fault::Pass);
+    users
+        .patch(id, &rename("Kept"), None, later(2))
+        .await
+        .unwrap();
+    let seen = store.users().find_many(&[id]).await.unwrap().remove(0);
+    assert_eq!(seen.name.as_str(), "Kept");
+    assert_eq!(states(&mut watching).await, ["idle", "idle"]);
 }
 
 /// Whoever rests for long goes back to the driver, which finds out that it is dead.

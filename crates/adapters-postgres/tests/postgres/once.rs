@@ -1,7 +1,5 @@
 //! Writes under a key, when connections break and when others hold the key.
 
-use std::net::ToSocketAddrs as _;
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use roster_adapters_postgres::{PostgresSettings, PostgresUserWrites, connect};
@@ -10,8 +8,7 @@ use roster_domain::ports::{
 };
 use roster_domain::{Fingerprint, KeySlot, NewUser, UserId};
 use roster_port_contracts::samples::{email, later, new_user};
-use roster_test_services::{Fault, FaultProxy};
-use sqlx::postgres::PgConnectOptions;
+use roster_test_services::Fault;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{Store, patient, store};
@@ -40,17 +37,7 @@ fn creation(round: u64, attempt: u64) -> Write {
 #[tokio::test]
 async fn a_connection_that_dies_at_its_commit_leaves_one_effect() {
     let Some(store) = store().await else { return };
-    let options = PgConnectOptions::from_str(store.database.url()).unwrap();
-    let server = (options.get_host(), options.get_port());
-    let Ok(mut addresses) = server.to_socket_addrs() else {
-        return;
-    };
-    let proxy = FaultProxy::start(addresses.next().unwrap());
-    let through = store.database.url().replace(
-        &format!("{}:{}", server.0, server.1),
-        &proxy.addr().to_string(),
-    );
-    assert_ne!(through, store.database.url());
+    let (proxy, through) = store.proxied();
     let pool = connect(&PostgresSettings {
         max_connections: 2,
         ..patient(&through)

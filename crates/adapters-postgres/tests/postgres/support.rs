@@ -1,5 +1,7 @@
 //! A store of a test's own, and ways to look behind it.
 
+use std::net::ToSocketAddrs as _;
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use roster_domain::ports::{
     UserSearch, UserTransfer, UserWrites,
 };
 use roster_port_contracts::StoreFixture;
-use roster_test_services::{TestDatabase, test_database};
+use roster_test_services::{FaultProxy, TestDatabase, test_database};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 
 /// A database of the test's own and the repositories on it.
@@ -84,6 +87,17 @@ impl Store {
     /// A connection beside the pool.
     pub(crate) async fn sql(&self) -> PgConnection {
         PgConnection::connect(self.database.url()).await.unwrap()
+    }
+
+    /// A proxy before the server, and where the database is through it.
+    pub(crate) fn proxied(&self) -> (FaultProxy, String) {
+        let options = PgConnectOptions::from_str(self.database.url()).unwrap();
+        let server = format!("{}:{}", options.get_host(), options.get_port());
+        let proxy = FaultProxy::start(server.to_socket_addrs().unwrap().next().unwrap());
+        let through = proxy.addr().to_string();
+        let url = self.database.url().replace(&server, &through);
+        assert_ne!(url, self.database.url());
+        (proxy, url)
     }
 
     /// Returns when so many of this store's statements wait for a lock.

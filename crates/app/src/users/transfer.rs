@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::channel::oneshot;
 use roster_domain::ports::{
-    ImportRow, Invalidation, OnConflict, RowResult, SeedBatch, StoreError, TaskSpawner,
-    UserTransfer,
+    ImportRow, Invalidation, OnConflict, RowResult, SeedBatch, StoreError, UserTransfer,
 };
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use super::UserService;
-use super::writes::Vanished;
+use crate::Runtime;
 use crate::caching::Invalidator;
 
 /// A store as a whole beside a running service: an import takes what it changed out of the
@@ -17,7 +15,7 @@ use crate::caching::Invalidator;
 struct InvalidatingTransfer {
     transfer: Arc<dyn UserTransfer>,
     invalidator: Arc<Invalidator>,
-    tasks: Arc<dyn TaskSpawner>,
+    runtime: Runtime,
 }
 
 impl UserService {
@@ -27,7 +25,7 @@ impl UserService {
         Arc::new(InvalidatingTransfer {
             transfer,
             invalidator: Arc::clone(&self.cached.invalidator),
-            tasks: Arc::clone(&self.runtime.tasks),
+            runtime: self.runtime.clone(),
         })
     }
 }
@@ -45,22 +43,18 @@ impl UserTransfer for InvalidatingTransfer {
         on_conflict: OnConflict,
         at: Timestamp,
     ) -> Result<Vec<RowResult>, StoreError> {
-        let (sender, receiver) = oneshot::channel();
         let (transfer, invalidator) = (Arc::clone(&self.transfer), Arc::clone(&self.invalidator));
         let rows = rows.to_vec();
-        self.tasks.spawn(Box::pin(async move {
+        let imported = self.runtime.outliving(async move {
             let outcome = transfer.import(&rows, on_conflict, at).await;
             match &outcome {
                 Ok(results) => invalidator.invalidate_many(&changes(results)).await,
                 // It may have happened, to users whose ids nobody has told.
                 Err(_) => invalidator.forget_all(),
             }
-            // The caller may have gone away.
-            let _ = sender.send(outcome);
-        }));
-        receiver
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable(Box::new(Vanished))))
+            outcome
+        });
+        imported.await?
     }
 
     async fn is_empty(&self) -> Result<bool, StoreError> {

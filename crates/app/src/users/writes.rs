@@ -1,16 +1,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures::channel::oneshot;
 use roster_domain::ports::{Invalidation, Once, Outcome, Performed, StoreError, Write};
 use roster_domain::{NewUser, Timestamp, User, UserId, UserPatch, UserVersion};
 
 use super::{UserDraft, UserError, UserService};
 use crate::Answered;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the write ended without a word")]
-pub(super) struct Vanished;
 
 impl UserService {
     /// Stores a new user.
@@ -204,10 +199,9 @@ impl UserService {
         id: UserId,
         write: impl Future<Output = Result<(T, Invalidation), UserError>> + Send + 'static,
     ) -> Result<T, UserError> {
-        let (sender, receiver) = oneshot::channel();
         let invalidator = Arc::clone(&self.cached.invalidator);
         let settling = Arc::clone(&self.settling);
-        self.runtime.tasks.spawn(Box::pin(async move {
+        let written = self.runtime.outliving(async move {
             let result = write.await;
             match &result {
                 Ok((_, stale)) => invalidator.invalidate(stale.id, stale.floor).await,
@@ -218,14 +212,9 @@ impl UserService {
                 }
                 Err(_) => {}
             }
-            // The caller may have gone away.
-            let _ = sender.send(result.map(|(value, _)| value));
-        }));
-        receiver.await.unwrap_or_else(|_| {
-            Err(UserError::Store(StoreError::Unavailable(Box::new(
-                Vanished,
-            ))))
-        })
+            result.map(|(value, _)| value)
+        });
+        written.await?
     }
 }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mockall::Sequence;
 use roster_adapters_memory::MemoryStore;
-use roster_app::{Answered, Freshness, KeysInUse, UserError};
+use roster_app::{ActivityService, Answered, Freshness, KeysInUse, NotificationService, UserError};
 use roster_domain::ports::{
-    KeptAnswer, MockUserRepository, MockUserWrites, Once, Performed, StoreError, UserWrites, Write,
-    WriteError, WriteRefusal, Written,
+    KeptAnswer, MockActivityRepository, MockNotificationRepository, MockUserRepository,
+    MockUserWrites, Once, Performed, StoreError, UserWrites, Write, WriteError, WriteRefusal,
+    Written,
 };
 use roster_domain::{Edit, Fingerprint, KeySlot, MarkRead, Timestamp, UserPatch, UserVersion};
 
 use crate::support::{
-    cache_mock, draft, embedded, embedded_on, embedded_with, id, renamed, shared, shared_with,
-    unavailable, user,
+    cache_mock, draft, embedded, embedded_on, embedded_with, id, renamed, runtime, settle, shared,
+    shared_with, unavailable, user,
 };
 
 fn with_metadata(patch: &str) -> UserPatch {
@@ -191,6 +192,39 @@ async fn a_key_in_use_is_refused_at_once_and_free_when_its_caller_goes_away() {
     }
     held.gate.add_permits(1);
     assert_eq!(perform().await.unwrap(), Performed::Absent);
+}
+
+/// Its transaction is not left half way, and whoever repeats it finds its answer.
+#[tokio::test]
+async fn a_keyed_write_to_a_feed_goes_on_when_its_caller_goes_away() {
+    let (told, mut done) = tokio::sync::mpsc::unbounded_channel();
+    let mut writes = MockUserWrites::new();
+    writes
+        .expect_perform()
+        .times(2)
+        .returning(move |write, _, _| {
+            told.send(write.user()).unwrap();
+            Ok(Performed::Absent)
+        });
+    let held = Arc::new(Held {
+        inner: writes,
+        gate: tokio::sync::Semaphore::new(0),
+    });
+    let writes = || Arc::clone(&held) as Arc<dyn UserWrites>;
+    let notifications = Arc::new(MockNotificationRepository::new());
+    let notifications = NotificationService::new(notifications, writes(), runtime());
+    let activities = Arc::new(MockActivityRepository::new());
+    let activities = ActivityService::new(activities, writes(), runtime());
+    {
+        let marking = notifications.mark_read_once(id(1), MarkRead::All, once());
+        let appending = activities.append_once(id(2), Vec::new(), once());
+        futures::pin_mut!(marking, appending);
+        assert!(futures::poll!(&mut marking).is_pending());
+        assert!(futures::poll!(&mut appending).is_pending());
+    }
+    held.gate.add_permits(1);
+    settle().await;
+    assert_eq!([done.try_recv(), done.try_recv()], [Ok(id(1)), Ok(id(2))]);
 }
 
 /// Writes that wait until they are let go.
