@@ -100,7 +100,9 @@ fn part(object: &str, name: &str) -> &'static str {
     if object.contains("kernel") {
         return "kernel";
     }
-    if object.contains("libc") && ALLOCATION.iter().any(|word| name.contains(word)) {
+    let is_mimalloc = name.trim_start_matches('_').starts_with("mi_");
+    let is_libc = object.contains("libc") && ALLOCATION.iter().any(|word| name.contains(word));
+    if is_mimalloc || is_libc {
         return "allocation";
     }
     let named = PARTS
@@ -143,13 +145,14 @@ mod tests {
         let report = "# Overhead\n     7.74%  [kernel.kallsyms]  [k] finish_task_switch\n     \
             2.00%  libc.so.6          [.] _int_free\n     1.50%  roster             [.] \
             <sqlx_core::pool::Pool as core::fmt::Debug>::fmt\n     0.50%  roster             [.] \
-            roster_app::caching::line::Line<T>::enter\n\n";
+            roster_app::caching::line::Line<T>::enter\n     0.25%  roster             [.] \
+            _mi_page_malloc_zero\n\n";
         let functions: Vec<_> = report.lines().filter_map(function).collect();
-        assert_eq!(functions.len(), 4);
+        assert_eq!(functions.len(), 5);
         let text = page(&functions);
         for line in [
             "| kernel | 7.7 |",
-            "| allocation | 2.0 |",
+            "| allocation | 2.2 |",
             "| PostgreSQL client | 1.5 |",
             "| Roster | 0.5 |",
             "| kernel, `finish_task_switch` | 7.7 |",

@@ -129,7 +129,7 @@ impl NearCache {
     /// What an entry costs beyond the user's own octets: keys, counters, the map's slots, and what
     /// the allocator adds to a dozen small pieces. `cargo xtask bench --only memory` compares the
     /// sum with what is resident.
-    const OVERHEAD: u64 = 800;
+    const OVERHEAD: u64 = 520;
     /// What is made of a user has its texts once more, and so much around them.
     const RENDITION: usize = 320;
     /// Stands for the connection where this process is the only writer: its own invalidations
