@@ -228,6 +228,18 @@ impl State {
         Some(version)
     }
 
+    /// Keeps an answer, and of the others that speak of the same user the newest.
+    pub(crate) fn keep(&mut self, slot: KeySlot, answer: Answer) {
+        let user = answer.kept.user;
+        let others = self.answers.iter().filter(|(_, a)| a.kept.user == user);
+        let mut others: Vec<_> = others.map(|(slot, a)| (a.at, *slot)).collect();
+        others.sort_unstable();
+        for (_, old) in others.iter().rev().skip(usize::from(KeptAnswer::MOST - 1)) {
+            self.answers.remove(old);
+        }
+        self.answers.insert(slot, answer);
+    }
+
     /// Leaves a row of the change log, of this transaction's time.
     pub(crate) fn log(&mut self, id: UserId, version: UserVersion) {
         let change = Change {

@@ -47,9 +47,7 @@ impl UserWrites for MemoryUserWrites {
                     octets: (once.keep)(write.user(), &outcome),
                 };
                 let request = once.request;
-                state
-                    .answers
-                    .insert(once.slot, Answer { request, kept, at });
+                state.keep(once.slot, Answer { request, kept, at });
             }
             Ok(Performed::Done(outcome))
         })

@@ -94,6 +94,29 @@ pub(crate) async fn delete_of(connection: &mut PgConnection, id: UserId) -> sqlx
     Ok(())
 }
 
+/// Deletes the oldest answers that speak of a user, until those that may be kept are left. The
+/// one in `slot` is spared whatever its age: clocks of two processes differ.
+pub(crate) async fn delete_beyond(
+    connection: &mut PgConnection,
+    id: UserId,
+    slot: KeySlot,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "WITH beyond AS MATERIALIZED (
+             SELECT slot FROM kept_answers
+             WHERE user_id = $1 AND slot <> $2
+             ORDER BY kept_at DESC OFFSET $3
+         )
+         DELETE FROM kept_answers k USING beyond b WHERE k.user_id = $1 AND k.slot = b.slot",
+        id.get(),
+        slot.as_octets(),
+        i64::from(KeptAnswer::MOST - 1),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Deletes the oldest of those kept before a moment. Planned every time: a plan from when the
 /// table was empty reads all of it.
 pub(crate) async fn delete_before(

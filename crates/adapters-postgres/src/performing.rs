@@ -86,6 +86,7 @@ async fn perform(
     if let (Some(once), Performed::Done(outcome)) = (once, &performed) {
         let answer = (once.keep)(write.user(), outcome);
         kept_answers::keep(&mut transaction, once.slot, outcome.version(), &answer).await?;
+        kept_answers::delete_beyond(&mut transaction, write.user(), once.slot).await?;
     }
     refuse_old(&mut transaction).await?;
     transaction.commit().await?;

@@ -85,6 +85,29 @@ pub(crate) async fn delete_of(tx: &mut SqliteConnection, id: UserId) -> Result<(
     Ok(())
 }
 
+/// Deletes the oldest answers that speak of a user, until those that may be kept are left. The
+/// one in `slot` is spared whatever its age: the clock may have stepped back.
+pub(crate) async fn delete_beyond(
+    tx: &mut SqliteConnection,
+    id: UserId,
+    slot: KeySlot,
+) -> Result<(), StoreError> {
+    let (id, slot) = (id.get(), slot.as_octets().as_slice());
+    let others = KeptAnswer::MOST - 1;
+    sqlx::query!(
+        "DELETE FROM kept_answers WHERE slot IN (
+            SELECT slot FROM kept_answers WHERE user_id = ?1 AND slot <> ?2
+            ORDER BY kept_at DESC LIMIT -1 OFFSET ?3)",
+        id,
+        slot,
+        others
+    )
+    .execute(tx)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
 /// Deletes the oldest of those kept before a moment.
 pub(crate) async fn delete_before(
     tx: &mut SqliteConnection,

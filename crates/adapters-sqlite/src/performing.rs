@@ -72,6 +72,7 @@ async fn perform(
             octets: (once.keep)(user, &outcome),
         };
         kept_answers::insert(tx, &once, &kept, at).await?;
+        kept_answers::delete_beyond(tx, user, once.slot).await?;
     }
     Ok(Performed::Done(outcome))
 }

@@ -6,6 +6,7 @@ use roster_domain::{Fingerprint, KeySlot, NewUser, Timestamp, User, UserId, User
 use crate::samples::{later, new_user, rename};
 use crate::{Case, StoreFixture};
 
+pub mod crowding;
 pub mod forgetting;
 pub mod merging;
 pub mod performing;
@@ -62,6 +63,10 @@ macro_rules! __user_writes_cases {
                 the_oldest_answers_are_forgotten_first,
                 a_purge_deletes_the_answers_that_speak_of_the_user,
                 a_purge_spares_the_answers_of_others;
+            crowding:
+                of_one_user_the_newest_answers_are_kept,
+                an_answer_is_kept_though_it_is_the_oldest,
+                the_answers_of_a_user_crowd_out_nobody_elses;
         }
     };
 }

@@ -222,6 +222,11 @@ async fn filled() -> Option<Store> {
          SELECT sha256(n::text::bytea), '\\x00', uuid_of(n), 1, '\\x00',
                 now() - n * interval '1 s'
          FROM generate_series(1, 20000) AS n",
+        // Some of one user, so that those beyond the bound are deleted.
+        "INSERT INTO kept_answers (slot, request, user_id, version, answer, kept_at)
+         SELECT sha256(n::text::bytea), '\\x00', uuid_of(7), 1, '\\x00',
+                now() - n * interval '1 s'
+         FROM generate_series(20001, 20015) AS n",
         "INSERT INTO purged_users (id, version)
          SELECT uuid_of(n), 1 FROM generate_series(100001, 120000) AS n",
         "VACUUM (ANALYZE)",

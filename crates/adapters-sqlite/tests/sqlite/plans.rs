@@ -203,6 +203,27 @@ async fn many_ids_are_looked_up_by_the_primary_key() {
 }
 
 #[tokio::test]
+async fn the_answers_beyond_the_bound_of_a_user_are_found_by_the_user() {
+    let plans = plans().await;
+    let bounds: Vec<_> = plans
+        .iter()
+        .filter(|plan| plan.statement.contains("LIMIT -1 OFFSET"))
+        .collect();
+    assert_eq!(bounds.len(), 2, "one a file");
+    for Plan { statement, steps } in bounds {
+        for step in [
+            "SEARCH kept_answers USING COVERING INDEX sqlite_autoindex_kept_answers_1 (slot=?)",
+            "SEARCH kept_answers USING INDEX kept_answers_by_user (user_id=?)",
+        ] {
+            assert!(
+                steps.iter().any(|planned| planned == step),
+                "{statement}\n{steps:#?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_statement_reads_a_whole_table() {
     for plan in plans().await {
         for step in &plan.steps {

@@ -22,6 +22,10 @@ pub trait UserWrites: Send + Sync {
     /// refused, or finds nothing, keeps no answer and leaves the key free. Of concurrent
     /// writes under one key one is done; the others answer as if they came after it, or
     /// [`WriteRefusal::KeyInProgress`].
+    ///
+    /// Of the data of one user at most [`KeptAnswer::MOST`] answers stay kept: in the same
+    /// transaction the oldest others go, by their `at`, and free their keys. Writes to one user
+    /// that run at once may leave one more each, until the next.
     async fn perform(
         &self,
         write: &Write,
@@ -164,6 +168,12 @@ pub struct KeptAnswer {
     pub version: Option<UserVersion>,
     /// What [`Once::keep`] made.
     pub octets: Vec<u8>,
+}
+
+impl KeptAnswer {
+    /// How many answers are kept that speak of one user. They are repeated within minutes when
+    /// at all; without a bound, whoever may write to a user could fill the store with them.
+    pub const MOST: u8 = 32;
 }
 
 impl std::fmt::Debug for KeptAnswer {

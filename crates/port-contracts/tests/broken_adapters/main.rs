@@ -198,6 +198,12 @@ broken! { failing_writes:
         ["the_oldest_answers_are_forgotten_first"],
     a_purge_leaves_the_answers: WriteRule::PurgeLeavesAnswers =>
         ["a_purge_deletes_the_answers_that_speak_of_the_user"],
+    all_answers_of_a_user_are_kept: WriteRule::KeepsAll =>
+        ["of_one_user_the_newest_answers_are_kept"],
+    an_old_answer_crowds_out_itself: WriteRule::CrowdsOutItself =>
+        ["an_answer_is_kept_though_it_is_the_oldest"],
+    one_bound_is_for_all_users: WriteRule::BoundsAll =>
+        ["the_answers_of_a_user_crowd_out_nobody_elses"],
 }
 
 broken! { failing_searches:

@@ -23,6 +23,9 @@ pub(crate) enum WriteRule {
     ForgetsYoung,
     ForgetsAll,
     PurgeLeavesAnswers,
+    KeepsAll,
+    CrowdsOutItself,
+    BoundsAll,
 }
 
 pub(crate) fn broken(rule: WriteRule) -> Store {
@@ -45,6 +48,29 @@ struct Notes {
     used_up: HashSet<KeySlot>,
     first: HashMap<KeySlot, Fingerprint>,
     answers: HashMap<KeySlot, KeptAnswer>,
+    earliest: Option<Timestamp>,
+    gone: HashSet<KeySlot>,
+}
+
+impl Notes {
+    /// Remembers an answer, and which one a store would do without that bounds them wrongly.
+    fn keep(&mut self, rule: WriteRule, slot: KeySlot, kept: KeptAnswer, at: Timestamp) {
+        let is_earliest = self.earliest.is_none_or(|earliest| at < earliest);
+        if is_earliest {
+            self.earliest = Some(at);
+        }
+        let user = kept.user;
+        self.answers.insert(slot, kept);
+        if self.answers.len() <= usize::from(KeptAnswer::MOST) {
+            return;
+        }
+        let others = self.answers.iter().filter(|(_, other)| other.user != user);
+        match rule {
+            WriteRule::CrowdsOutItself if is_earliest => self.gone.extend([slot]),
+            WriteRule::BoundsAll => self.gone.extend(others.map(|(slot, _)| *slot)),
+            _ => {}
+        }
+    }
 }
 
 struct Writes {
@@ -109,14 +135,24 @@ impl UserWrites for Writes {
         let Some(mut asked) = once else {
             return self.inner.perform(write, at, None).await;
         };
-        if self.is(WriteRule::RequestIgnored) {
+        let first = {
             let mut notes = self.notes.lock().unwrap();
-            asked.request = *notes.first.entry(asked.slot).or_insert(asked.request);
+            *notes.first.entry(asked.slot).or_insert(asked.request)
+        };
+        if self.is(WriteRule::RequestIgnored) {
+            asked.request = first;
+        }
+        if self.notes.lock().unwrap().gone.contains(&asked.slot) {
+            return self.inner.perform(write, at, None).await;
         }
         if self.notes.lock().unwrap().used_up.contains(&asked.slot) {
             return Err(WriteRefusal::KeyReused);
         }
         let kept = self.notes.lock().unwrap().answers.get(&asked.slot).cloned();
+        let is_another = kept.is_some() && first != asked.request;
+        if self.is(WriteRule::KeepsAll) && is_another {
+            return Err(WriteRefusal::KeyReused);
+        }
         if let Some(kept) = kept
             && self.is(WriteRule::PurgeLeavesAnswers)
             && self.users.find_many(&[kept.user]).await?.is_empty()
@@ -149,7 +185,7 @@ impl UserWrites for Writes {
                     octets: (asked.keep)(write.user(), outcome),
                 };
                 let mut notes = self.notes.lock().unwrap();
-                notes.answers.insert(asked.slot, kept);
+                notes.keep(self.rule, asked.slot, kept, at);
             }
             Err(_) => {}
         }
@@ -160,6 +196,9 @@ impl UserWrites for Writes {
     }
 
     async fn forget_answers(&self, moment: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        if self.is(WriteRule::KeepsAll) {
+            self.notes.lock().unwrap().answers.clear();
+        }
         if self.is(WriteRule::ForgetsYoung) {
             let later = moment.plus(std::time::Duration::from_micros(1));
             return self.inner.forget_answers(later, limit).await;
