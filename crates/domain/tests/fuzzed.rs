@@ -3,7 +3,10 @@
 use std::mem::discriminant;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use roster_domain::pagination::Cursor;
+use roster_domain::search::{SearchCursor, SearchKey, SearchStart};
 use roster_domain::{IdempotencyKey, JsonObject};
 
 fn corpus(name: &str) -> std::path::PathBuf {
@@ -15,23 +18,67 @@ fn corpus(name: &str) -> std::path::PathBuf {
 /// The layout of a cursor before its checksum.
 const CURSOR: usize = 30;
 
+/// A layout with a checksum that is right, which no guess would be.
+fn sealed(layout: &[u8]) -> String {
+    let checksum = crc32fast::hash(layout).to_be_bytes();
+    URL_SAFE_NO_PAD.encode([layout, &checksum].concat())
+}
+
 #[test]
 fn fuzzed_cursor() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     roster_fuzz::run(&corpus("cursor"), &[b"AQAA", b"-_", b"=", b"+/"], |input| {
-        // As it came, and as the layout with a checksum that is right, which no guess would be.
         let text = String::from_utf8_lossy(input);
         let as_it_is = text.parse::<Cursor>();
-        let mut octets: Vec<u8> = input.iter().copied().take(CURSOR).collect();
-        octets.extend_from_slice(&crc32fast::hash(&octets).to_be_bytes());
-        let repaired = URL_SAFE_NO_PAD.encode(octets).parse::<Cursor>();
+        let repaired = sealed(&input[..input.len().min(CURSOR)]).parse::<Cursor>();
         for cursor in [&as_it_is, &repaired].into_iter().flatten() {
             assert_eq!(cursor.to_string().parse().as_ref(), Ok(cursor));
         }
         let shape = repaired.map(|cursor| (discriminant(&cursor.start), cursor.order as u8));
         (as_it_is.is_ok(), shape.is_ok(), text.len().min(CURSOR + 8))
+    });
+}
+
+/// The layout of a place in a search before its key and its checksum.
+const SEARCH_CURSOR: usize = 22;
+
+#[test]
+fn fuzzed_search_cursor() {
+    let words: &[&[u8]] = &[
+        b"\x02\x03",
+        b"AgIA",
+        b"\0",
+        "ë".as_bytes(),
+        b"\xf0\x9f",
+        b"=",
+    ];
+    roster_fuzz::run(&corpus("search-cursor"), words, |input| {
+        let text = String::from_utf8_lossy(input);
+        let repaired = sealed(input);
+        let parsed =
+            [&*text, &repaired].map(|text| (text.to_owned(), text.parse::<SearchCursor>()));
+        let mut shapes = Vec::new();
+        for (text, cursor) in parsed {
+            let Ok(cursor) = cursor else {
+                shapes.push(None);
+                continue;
+            };
+            // It is written as it was read, to the last bit.
+            assert_eq!(cursor.to_string(), text);
+            let key = match cursor.start {
+                SearchStart::After(key, _) | SearchStart::Before(key, _) => key,
+                start => panic!("no cursor says {start:?}"),
+            };
+            let length = key.as_str().len();
+            assert!(length <= SearchKey::MAX_OCTETS);
+            assert!(!key.as_str().contains('\0'));
+            let shape = (discriminant(&cursor.start), cursor.order as u8, length);
+            shapes.push(Some(shape));
+        }
+        // Whatever is not of the layout is refused.
+        let longest = SEARCH_CURSOR + SearchKey::MAX_OCTETS;
+        let fits = (SEARCH_CURSOR..=longest).contains(&input.len());
+        assert!(fits || shapes[1].is_none(), "{} octets", input.len());
+        (shapes, input.len().min(longest + 1))
     });
 }
 
