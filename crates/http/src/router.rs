@@ -1,6 +1,7 @@
 //! All routes and what stands around them.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -67,6 +68,13 @@ impl Api {
     /// The answer by way of the router.
     pub(crate) fn routed(&self, request: Request<Body>) -> RouteFuture<Infallible> {
         self.router.clone().call(request)
+    }
+}
+
+impl fmt::Debug for Api {
+    /// Its routes: by this a test sees those, too, that no document lists.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Api").field(&self.router).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use roster_app::Scope;
 use serde_json::{Value, json};
 
-use crate::document::{document, fresh_with, operations, sample};
+use crate::document::{document, filled, fresh_with, operations, sample};
 use crate::support::{Answer, Api, Call, NOBODY, Parts, call, get, patch, post};
 use crate::tokens::Mint;
 
@@ -51,6 +51,9 @@ const ROWS: [(&str, &str); 35] = [
     ("DELETE /v1/admin/cache/users/{id}", "o"),
     ("POST /v1/admin/cache/epoch", "o"),
 ];
+
+/// What people look at, beside the document: open to everybody, as a row with `*` is.
+const PAGES: [&str; 2] = ["GET /docs", "GET /docs/{file}"];
 
 /// What becomes of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +210,41 @@ async fn every_operation_lets_in_whom_its_row_says_and_nobody_else() {
         assert!(known.contains(place), "{place} is not in the document");
     }
     assert_eq!(cells, ROWS.len() * CALLERS.len());
+}
+
+/// A route that the document does not have is in no row of it, and nobody would have asked who
+/// may take it.
+#[tokio::test]
+async fn every_route_of_the_router_has_a_row() {
+    let world = World::new().await;
+    let everything = world.mint.token("batch", &Scope::ALL);
+    let mut routes = BTreeSet::new();
+    for path in world.api.paths() {
+        // No route has this method, so that the answer lists those it has.
+        let probe = call("PROBE", &filled(&path, &world.ada)).token(&everything);
+        let answer = world.api.send(probe).await;
+        assert_eq!(answer.status, 405, "{path}: {}", answer.text());
+        let methods = answer.header("allow").unwrap().split(',');
+        // HEAD is where GET is.
+        let methods = methods.filter(|method| *method != "HEAD");
+        routes.extend(methods.map(|method| format!("{method} {path}")));
+    }
+    let rows = ROWS.map(|(place, _)| place).into_iter().chain(PAGES);
+    assert_eq!(routes, rows.map(str::to_owned).collect());
+}
+
+#[tokio::test]
+async fn the_pages_are_open_whoever_asks() {
+    for page in PAGES {
+        let path = filled(page.strip_prefix("GET ").unwrap(), "");
+        for (caller, _) in CALLERS {
+            let world = World::new().await;
+            let token = world.token(caller).await;
+            let answer = world.api.send(with(token.as_ref(), get(&path))).await;
+            assert_eq!(Fate::of(&answer), Fate::In, "{path} as {caller}");
+            assert!(answer.status.as_u16() < 400, "{path}: {}", answer.status);
+        }
+    }
 }
 
 fn check_refusal(answer: &Answer, fate: Fate, place: &str) {

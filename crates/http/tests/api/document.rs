@@ -184,9 +184,10 @@ pub(crate) fn sample(
 }
 
 /// A path with its variables replaced.
-fn filled(path: &str, id: &str) -> String {
+pub(crate) fn filled(path: &str, id: &str) -> String {
     let path = path.replace("{id}", id).replace("{nid}", NOTIFICATION);
     path.replace("{name}", "internal")
+        .replace("{file}", "index.css")
 }
 
 /// The example of a form: its own, else that of its first choice, else those of its members.

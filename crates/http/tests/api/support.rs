@@ -1,6 +1,6 @@
 //! The whole router over the ports in memory, and answers as text that a snapshot can hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -227,6 +227,19 @@ impl Api {
             .oneshot(request.body(Body::from(call.body)).unwrap())
             .await
             .unwrap()
+    }
+
+    /// The path of every route, as it was given to the router, whether a document lists it or not.
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
+        // `RouteId(7): "/v1/users"`; what belongs to the fallback comes last.
+        let shown = format!("{:?}", self.router);
+        let own = shown.split("fallback_router").next().unwrap();
+        let paths = own.split("RouteId(").filter_map(|piece| {
+            let (id, path) = piece.split_once("): \"")?;
+            id.parse::<u32>().ok()?;
+            path.split('"').next().map(str::to_owned)
+        });
+        paths.collect()
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
