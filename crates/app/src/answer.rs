@@ -40,13 +40,30 @@ pub struct Answer {
     pub rendition: Rendition,
 }
 
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The user.
+    User(Answer),
+    /// That there is none, and how old that may be at most.
+    Absent(StalenessBound),
+}
+
+impl Found {
+    /// The user.
+    pub fn user(self) -> Option<Answer> {
+        match self {
+            Self::User(answer) => Some(answer),
+            Self::Absent(_) => None,
+        }
+    }
+}
+
 /// What this process can say of a user at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AtHand {
-    /// The user.
-    User(Answer),
-    /// That there is none.
-    Absent,
+    /// What a read would find.
+    Found(Found),
     /// Nothing yet, but a load of the user is under way that another read would wait for.
     Loading,
     /// Nothing: a read would ask a cache or the store.

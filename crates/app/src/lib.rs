@@ -29,7 +29,9 @@ pub use access::{
     Action, Forbidden, Principal, PrincipalKey, Scope, Scopes, Standing, Subject, UserChange,
 };
 pub use activity::{ActivityDraft, ActivityService, Appended};
-pub use answer::{Answer, AtHand, ForwardReason, Freshness, ReadTrace, StalenessBound, TierStatus};
+pub use answer::{
+    Answer, AtHand, ForwardReason, Found, Freshness, ReadTrace, StalenessBound, TierStatus,
+};
 pub use cache_event::{CacheEvent, CacheObserver, Tier};
 pub use caching::{
     CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches, ChangeLogKeeper, Held, L1Overview,

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{Method, Request, header};
 use hyper::body::Body as HttpBody;
-use roster_app::{Action, AtHand, Freshness, UserError, UserService};
+use roster_app::{Action, AtHand, Freshness, UserService};
 use roster_domain::UserId;
 
 use crate::endpoints::get_user;
@@ -77,9 +77,8 @@ impl HotReads {
         }
         let caller = self.envelope.gate().at_hand(headers)?;
         caller.may(Action::ReadUser(id)).ok()?;
-        let user = match self.users.at_hand(id, Freshness::CACHED) {
-            AtHand::User(answer) => Some(answer),
-            AtHand::Absent => None,
+        let found = match self.users.at_hand(id, Freshness::CACHED) {
+            AtHand::Found(found) => found,
             AtHand::Loading => return Some(Read::Missed(caller, true)),
             AtHand::Nothing => return Some(Read::Missed(caller, false)),
         };
@@ -89,10 +88,7 @@ impl HotReads {
             // Left to the router it would be counted as refused twice.
             Err(problem) => problem.into_response(),
             Ok(charge) => {
-                let answered = match user {
-                    Some(answer) => get_user::respond(&answer, &IfNoneMatch::of(headers)),
-                    None => Err(UserError::NotFound.into()),
-                };
+                let answered = get_user::respond(&found, &IfNoneMatch::of(headers));
                 Envelope::settle(charge, answered.unwrap_or_else(Problem::into_response))
             }
         };
@@ -127,8 +123,8 @@ impl HotReads {
                 let read = async {
                     let freshness = Freshness::CACHED;
                     let load = (&*self.users, guards, &caller);
-                    let answer = get_user::load(load, id, freshness, is_loading).await?;
-                    get_user::respond(&answer, &held)
+                    let found = get_user::load(load, id, freshness, is_loading).await?;
+                    get_user::respond(&found, &held)
                 };
                 let read = envelope.in_time(read).await.flatten();
                 Envelope::settle(charge, read.unwrap_or_else(Problem::into_response))

@@ -75,6 +75,8 @@ pub(super) struct Loaded {
     pub(super) trace: ReadTrace,
     /// When the store was asked, on the monotonic clock; `None` when a cache answered.
     pub(super) read_at: Option<Duration>,
+    /// The store said less than the cache knew of: it lags behind, or lost what it acknowledged.
+    pub(super) lags: bool,
     /// What shows how old a cache's answer is; taken before the cache was asked.
     pub(super) proof: Option<Proof>,
     /// False when somebody invalidated the user while it was read.

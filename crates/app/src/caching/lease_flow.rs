@@ -349,6 +349,7 @@ impl LeaseFlow {
                 l2: Some(TierStatus::Hit { ttl }),
             },
             read_at: None,
+            lags: false,
             proof: open.proof.filter(|_| in_order),
             current: true,
         }));
@@ -364,7 +365,7 @@ impl LeaseFlow {
         content: Kept,
         ttl: Duration,
     ) -> bool {
-        if connection == ConnectionEpoch::UNTRACKED || content.floor() < self.pending.of(id) {
+        if connection == ConnectionEpoch::UNTRACKED {
             return false;
         }
         let ttl = ttl.min(loader.policy.l1_tracked_ttl);

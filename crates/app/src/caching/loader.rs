@@ -121,6 +121,7 @@ impl Loader {
                     user,
                     trace,
                     read_at: Some(rows.read_at),
+                    lags: false,
                     proof: None,
                     current,
                 }
@@ -174,6 +175,7 @@ impl Loader {
                 user: rows.users.get(&lead.id).map(Arc::clone),
                 trace: self.forwarded(&lead, reason, false),
                 read_at: Some(rows.read_at),
+                lags: false,
                 proof: None,
                 // Other processes write too, and nothing tells that none did.
                 current: false,

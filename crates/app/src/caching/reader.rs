@@ -12,7 +12,7 @@ use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
 use crate::shared_error::Share as _;
 use crate::{
-    Answer, AtHand, CacheEvent, CacheObserver, Freshness, ReadTrace, Rendition, Runtime,
+    Answer, AtHand, CacheEvent, CacheObserver, Found, Freshness, ReadTrace, Rendition, Runtime,
     StalenessBound, Tier, TierStatus, UserError,
 };
 
@@ -28,16 +28,9 @@ pub(crate) struct Reader {
     pub(super) runtime: Runtime,
 }
 
-/// What the cache in this process says.
-enum Near {
-    Unknown,
-    Absent,
-    User(Answer),
-}
-
 /// What becomes of a load for one of its callers.
 enum Verdict {
-    Take(Option<Answer>),
+    Take(Found),
     Again { strong: bool },
 }
 
@@ -46,31 +39,24 @@ impl Reader {
     const ROUNDS: usize = 3;
 
     /// One user.
-    pub(crate) async fn get(
-        &self,
-        id: UserId,
-        freshness: Freshness,
-    ) -> Result<Option<Answer>, UserError> {
-        match self.look_near(id, freshness) {
-            Near::User(answer) => Ok(Some(answer)),
-            Near::Absent => Ok(None),
-            Near::Unknown => Ok(self.load(vec![id], freshness).await?.remove(&id).flatten()),
+    pub(crate) async fn get(&self, id: UserId, freshness: Freshness) -> Result<Found, UserError> {
+        if let Some(found) = self.look_near(id, freshness) {
+            return Ok(found);
         }
+        let found = self.load(vec![id], freshness).await?.remove(&id);
+        Ok(found.unwrap_or(Found::Absent(StalenessBound::Unproven)))
     }
 
     /// What can be said of a user at once.
     pub(crate) fn at_hand(&self, id: UserId, freshness: Freshness) -> AtHand {
-        match self.look_near(id, freshness) {
-            Near::User(answer) => AtHand::User(answer),
-            Near::Absent => AtHand::Absent,
-            Near::Unknown => {
-                let ticket = self.near.ticket(id);
-                if self.flights.can_board(id, freshness.strong, ticket) {
-                    AtHand::Loading
-                } else {
-                    AtHand::Nothing
-                }
-            }
+        if let Some(found) = self.look_near(id, freshness) {
+            return AtHand::Found(found);
+        }
+        let ticket = self.near.ticket(id);
+        if self.flights.can_board(id, freshness.strong, ticket) {
+            AtHand::Loading
+        } else {
+            AtHand::Nothing
         }
     }
 
@@ -84,19 +70,16 @@ impl Reader {
         let mut missing = Vec::new();
         for id in ids {
             if !answers.contains_key(id) {
-                let answer = match self.look_near(*id, freshness) {
-                    Near::User(answer) => Some(answer),
-                    Near::Absent => None,
-                    Near::Unknown => {
-                        missing.push(*id);
-                        None
-                    }
-                };
-                answers.insert(*id, answer);
+                let found = self.look_near(*id, freshness);
+                if found.is_none() {
+                    missing.push(*id);
+                }
+                answers.insert(*id, found.and_then(Found::user));
             }
         }
         if !missing.is_empty() {
-            answers.extend(self.load(missing, freshness).await?);
+            let loaded = self.load(missing, freshness).await?.into_iter();
+            answers.extend(loaded.map(|(id, found)| (id, found.user())));
         }
         Ok(ids
             .iter()
@@ -104,40 +87,38 @@ impl Reader {
             .collect())
     }
 
-    /// What the cache in this process says.
-    fn look_near(&self, id: UserId, freshness: Freshness) -> Near {
+    /// What the cache in this process says, if anything.
+    fn look_near(&self, id: UserId, freshness: Freshness) -> Option<Found> {
         if freshness.strong {
-            return Near::Unknown;
+            return None;
         }
         // Before the entry, never after: what is kept later may be newer than the proof says.
         let proof = self.proofs.as_ref().and_then(|proofs| proofs.latest());
-        let Some(hit) = self.near.get(id) else {
-            return Near::Unknown;
-        };
+        let hit = self.near.get(id)?;
         if hit.content.floor() < freshness.min_version.max(self.pending.of(id)) {
-            return Near::Unknown;
+            return None;
         }
-        let Kept::User(user) = hit.content else {
-            self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
-            return Near::Absent;
-        };
-        self.observer.observe(CacheEvent::Answered(Tier::L1));
         let proof = proof.filter(|proof| proof.holds_in(hit.era));
         let bound = if self.near.is_local() {
             StalenessBound::Proven(Duration::ZERO)
         } else {
             self.cached_bound(proof)
         };
+        let Kept::User(user) = hit.content else {
+            self.observer.observe(CacheEvent::AnsweredAbsent(Tier::L1));
+            return Some(Found::Absent(bound));
+        };
+        self.observer.observe(CacheEvent::Answered(Tier::L1));
         let trace = ReadTrace {
             l1: Some(TierStatus::Hit { ttl: hit.left }),
             l2: None,
         };
-        Near::User(Answer {
+        Some(Found::User(Answer {
             user,
             bound,
             trace,
             rendition: hit.rendition,
-        })
+        }))
     }
 
     /// Loads users, each at most once at a time in this process.
@@ -145,7 +126,7 @@ impl Reader {
         &self,
         ids: Vec<UserId>,
         freshness: Freshness,
-    ) -> Result<HashMap<UserId, Option<Answer>>, UserError> {
+    ) -> Result<HashMap<UserId, Found>, UserError> {
         let mut answers = HashMap::with_capacity(ids.len());
         let mut open: Vec<(UserId, bool)> =
             ids.into_iter().map(|id| (id, freshness.strong)).collect();
@@ -179,6 +160,7 @@ impl Reader {
                 user: rows.users.get(&id).map(Arc::clone),
                 trace: ReadTrace::default(),
                 read_at: Some(rows.read_at),
+                lags: false,
                 proof: None,
                 current: false,
             };
@@ -234,7 +216,7 @@ impl Reader {
                 return Ok(Verdict::Again { strong: true });
             }
             self.observer.observe(CacheEvent::AnsweredAbsent(tier));
-            return Ok(Verdict::Take(None));
+            return Ok(Verdict::Take(Found::Absent(self.bound(loaded))));
         };
         if user.version < freshness.min_version {
             if strong && before_read {
@@ -245,7 +227,7 @@ impl Reader {
             return Ok(Verdict::Again { strong: true });
         }
         self.observer.observe(CacheEvent::Answered(tier));
-        Ok(Verdict::Take(Some(Answer {
+        Ok(Verdict::Take(Found::User(Answer {
             user: Arc::clone(user),
             bound: self.bound(loaded),
             trace: if collapsed {
@@ -258,10 +240,11 @@ impl Reader {
     }
 
     /// Alone with its store, this process knows every change: what it loaded and nobody
-    /// changed meanwhile is current. Any other row is as old as its read at the most, and a
-    /// cache's answer as old as its proof says.
+    /// changed meanwhile is current. Any other row is as old as its read at the most, unless the
+    /// caches knew of a later one, and a cache's answer as old as its proof says.
     fn bound(&self, loaded: &Loaded) -> StalenessBound {
         match loaded.read_at {
+            _ if loaded.lags => self.cached_bound(None),
             Some(_) if loaded.current && self.near.is_local() => {
                 StalenessBound::Proven(Duration::ZERO)
             }

@@ -8,7 +8,7 @@ use super::settling::Settling;
 use crate::caching::CachedUsers;
 use crate::{
     Answer, AtHand, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches,
-    Freshness, Runtime,
+    Found, Freshness, Runtime,
 };
 
 /// Everything that can be done with users.
@@ -74,11 +74,13 @@ impl UserService {
     /// One user. [`UserError::NotFound`] when there is none, [`UserError::VersionAhead`] when
     /// the primary is below the minimum version asked for.
     pub async fn get(&self, id: UserId, freshness: Freshness) -> Result<Answer, UserError> {
-        self.cached
-            .reader
-            .get(id, freshness)
-            .await?
-            .ok_or(UserError::NotFound)
+        let found = self.find(id, freshness).await?;
+        found.user().ok_or(UserError::NotFound)
+    }
+
+    /// The same where it matters how old it may be that there is no such user.
+    pub async fn find(&self, id: UserId, freshness: Freshness) -> Result<Found, UserError> {
+        self.cached.reader.get(id, freshness).await
     }
 
     /// What can be said of a user without asking anybody, so that a caller can answer from

@@ -1,10 +1,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use roster_app::{Action, Answer, AtHand, Freshness, UserError, UserService};
+use roster_app::{Action, AtHand, Found, Freshness, UserError, UserService};
 use roster_domain::{UserId, UserVersion};
 
-use super::read_headers::describe_read;
+use super::read_headers::{STALENESS_BOUND, describe_read, staleness_bound};
 use super::reply::UserReply;
 use super::user_body::UserBody;
 use crate::capacity::Class;
@@ -78,15 +78,14 @@ pub(super) async fn get_user(
     caller.may(Action::ReadUser(id))?;
     let freshness = query.consistency.freshness(no_cache, query.min_version);
     let users = &state.services.users;
-    let answer = match users.at_hand(id, freshness) {
-        AtHand::User(answer) => answer,
-        AtHand::Absent => return Err(UserError::NotFound.into()),
+    let found = match users.at_hand(id, freshness) {
+        AtHand::Found(found) => found,
         not_there => {
             let is_loading = matches!(not_there, AtHand::Loading);
             load((users, &state.guards, &caller), id, freshness, is_loading).await?
         }
     };
-    respond(&answer, &held)
+    respond(&found, &held)
 }
 
 /// Reads a user whom memory does not have. Who joins a load takes no place.
@@ -95,18 +94,26 @@ pub(crate) async fn load(
     id: UserId,
     freshness: Freshness,
     is_loading: bool,
-) -> Result<Answer, Problem> {
+) -> Result<Found, Problem> {
     if is_loading {
-        return Ok(users.get(id, freshness).await?);
+        return Ok(users.find(id, freshness).await?);
     }
     let place = guards.enter(Class::Read, PATH, Sender::from(caller))?;
-    let answer = users.get(id, freshness).await.map_err(Problem::from);
-    place.finish(answer.as_ref().err().is_some_and(is_overload));
-    answer
+    let found = users.find(id, freshness).await.map_err(Problem::from);
+    place.finish(found.as_ref().err().is_some_and(is_overload));
+    found
 }
 
-/// The user, or that the client has it, with what the caches did.
-pub(crate) fn respond(answer: &Answer, held: &IfNoneMatch) -> Result<Response, Problem> {
+/// The user, or that the client has it, with what the caches did; or that there is none, and how
+/// old that may be.
+pub(crate) fn respond(found: &Found, held: &IfNoneMatch) -> Result<Response, Problem> {
+    let answer = match found {
+        Found::User(answer) => answer,
+        Found::Absent(bound) => {
+            let absent = Problem::from(UserError::NotFound);
+            return Err(absent.with_header(STALENESS_BOUND, staleness_bound(*bound)));
+        }
+    };
     let kept = answer
         .rendition
         .get_or_make(|| UserReply::octets(&answer.user))

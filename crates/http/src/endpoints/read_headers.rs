@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use roster_app::{Answer, ForwardReason, ReadTrace, StalenessBound, TierStatus};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-const STALENESS_BOUND: HeaderName = HeaderName::from_static("staleness-bound");
+pub(super) const STALENESS_BOUND: HeaderName = HeaderName::from_static("staleness-bound");
 
 /// Adds `Cache-Status` and `Staleness-Bound` of one user's read.
 pub(super) fn describe_read(response: &mut Response, answer: &Answer) {
@@ -39,7 +39,7 @@ pub(super) fn describe_reads<'a>(
 }
 
 /// Seconds to the millisecond, rounded up because it is a bound.
-fn staleness_bound(bound: StalenessBound) -> HeaderValue {
+pub(super) fn staleness_bound(bound: StalenessBound) -> HeaderValue {
     match bound {
         StalenessBound::Unproven => HeaderValue::from_static("unproven"),
         StalenessBound::Proven(age) if age.is_zero() => HeaderValue::from_static("0.000"),

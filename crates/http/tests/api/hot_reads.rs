@@ -66,12 +66,9 @@ async fn every_dress_of_a_plain_read_has_the_same_answer() {
             .starts_with("roster-l1; hit")
     );
     assert!(hit.header("ratelimit").is_some());
-    assert_eq!(
-        same(&api, "nobody", &format!("/v1/users/{NOBODY}"), plain)
-            .await
-            .status,
-        404
-    );
+    let nobody = same(&api, "nobody", &format!("/v1/users/{NOBODY}"), plain).await;
+    assert_eq!(nobody.status, 404);
+    assert_eq!(nobody.header("staleness-bound"), Some("0.000"));
 
     let tag = hit.header("etag").unwrap().to_owned();
     for (what, tags, status) in [

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use roster_adapters_redis::PayloadFault;
-use roster_app::{Freshness, TierStatus, UserError};
+use roster_app::{Freshness, StalenessBound, TierStatus, UserError};
 use roster_domain::UserId;
 use roster_domain::ports::FillOutcome;
 use sqlx::Connection as _;
@@ -188,7 +188,7 @@ async fn t14_a_row_of_a_lagging_source_is_counted_and_not_stored() {
     node.users.lagging.lock().unwrap().insert(id, old);
 
     for round in 1..=3 {
-        node.version(id).await;
+        assert_eq!(node.read(id).await.bound, StalenessBound::Unproven);
         let stale = |event: &_| matches!(event, roster_app::CacheEvent::StaleSource);
         assert_eq!(node.events.count(stale), round);
         assert_eq!(node.cache.fills(), vec![FillOutcome::StaleSource; round]);

@@ -38,16 +38,20 @@ impl LeaseFlow {
             Ok(rows) => rows,
             Err(error) => return self.put_back(loader, namespace, granted, error).await,
         };
-        let loaded = |open: &Open, stored| Loaded {
-            user: rows.users.get(&open.lead.id).map(Arc::clone),
-            trace: loader.forwarded(&open.lead, open.reason, stored),
-            read_at: Some(rows.read_at),
-            proof: None,
-            current: stored,
+        let loaded = |Granted { open, floor, .. }: &Granted, stored| {
+            let user = rows.users.get(&open.lead.id).map(Arc::clone);
+            Loaded {
+                lags: user.as_ref().is_some_and(|user| user.version < *floor),
+                user,
+                trace: loader.forwarded(&open.lead, open.reason, stored),
+                read_at: Some(rows.read_at),
+                proof: None,
+                current: stored,
+            }
         };
         // Those who asked in time need not wait for the fill.
-        for Granted { open, .. } in &granted {
-            open.lead.tell(loaded(open, false));
+        for granted in &granted {
+            granted.open.lead.tell(loaded(granted, false));
         }
         let fills: Vec<FillRequest> = granted
             .iter()
@@ -67,7 +71,7 @@ impl LeaseFlow {
                 loader.observer.observe(CacheEvent::StaleSource);
             }
             let stored = outcome == Some(FillOutcome::Stored);
-            let loaded = loaded(&granted.open, stored);
+            let loaded = loaded(&granted, stored);
             granted.open.lead.finish(Ok(loaded));
         }
     }

@@ -5,15 +5,25 @@ use roster_domain::ports::Invalidation;
 use roster_domain::{User, UserId, UserVersion};
 
 use super::LeaseFlow;
-use crate::ForwardReason;
 use crate::caching::flights::{Lead, Loaded};
 use crate::caching::loader::Loader;
+use crate::{CacheEvent, ForwardReason};
 
 /// What a forced read found in the cache.
 #[derive(Clone, Copy)]
 pub(super) enum Stored {
     Version(UserVersion),
     Absence,
+}
+
+impl Stored {
+    /// Whether it is a newer version than this row.
+    fn is_above(self, row: Option<&User>) -> bool {
+        match (self, row) {
+            (Self::Version(stored), Some(row)) => row.version < stored,
+            _ => false,
+        }
+    }
 }
 
 impl LeaseFlow {
@@ -27,8 +37,8 @@ impl LeaseFlow {
         if let Ok(rows) = &rows {
             let stale: Vec<Invalidation> = leads
                 .iter()
-                .zip(stored)
-                .filter_map(|(lead, stored)| stale_below(lead.id, stored, &rows.users))
+                .zip(&stored)
+                .filter_map(|(lead, stored)| stale_below(lead.id, *stored, &rows.users))
                 .collect();
             for invalidation in &stale {
                 self.near.changed(invalidation.id);
@@ -38,13 +48,21 @@ impl LeaseFlow {
                 let _ = self.cache.invalidate_many(&stale).await;
             }
         }
-        for lead in leads {
-            let result = rows.as_ref().map_err(Arc::clone).map(|rows| Loaded {
-                user: rows.users.get(&lead.id).map(Arc::clone),
-                trace: loader.forwarded(&lead, ForwardReason::Request, false),
-                read_at: Some(rows.read_at),
-                proof: None,
-                current: false,
+        for (lead, stored) in leads.into_iter().zip(stored) {
+            let result = rows.as_ref().map_err(Arc::clone).map(|rows| {
+                let user = rows.users.get(&lead.id).map(Arc::clone);
+                let lags = stored.is_above(user.as_deref());
+                if lags {
+                    loader.observer.observe(CacheEvent::StaleSource);
+                }
+                Loaded {
+                    user,
+                    trace: loader.forwarded(&lead, ForwardReason::Request, false),
+                    read_at: Some(rows.read_at),
+                    lags,
+                    proof: None,
+                    current: false,
+                }
             });
             lead.finish(result);
         }

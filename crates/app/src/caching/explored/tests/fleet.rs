@@ -212,7 +212,7 @@ impl Node {
 
     pub(super) async fn read(&self) -> u64 {
         let answer = self.cached.reader.get(id(1), Freshness::CACHED).await;
-        answer.unwrap().unwrap().user.version.get()
+        answer.unwrap().user().unwrap().user.version.get()
     }
 
     /// Commits a change; the caller may die before it invalidates.
