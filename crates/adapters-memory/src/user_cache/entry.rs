@@ -38,7 +38,16 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// The version below which all is stale, as far as this content says.
+    /// The version below which all is stale, as far as this content says to a caller of this
+    /// namespace: the number of a stranger's value says nothing about the caller's row.
+    pub(super) fn floor_for(&self, caller: CacheNamespace) -> UserVersion {
+        match self {
+            Self::Value { namespace, .. } if *namespace != caller => UserVersion::NONE,
+            content => content.floor(),
+        }
+    }
+
+    /// The same to whoever wrote it.
     pub(super) fn floor(&self) -> UserVersion {
         match self {
             Self::Value { user, .. } => user.version,

@@ -87,7 +87,7 @@ impl Keys {
                 let remaining = free_at.saturating_sub(now);
                 return Acquired::Wait { remaining };
             }
-            floor = entry.content.floor();
+            floor = entry.content.floor_for(namespace);
             // A lease must not shorten the life of the floor that it carries.
             if !entry.content.is_answer() {
                 gone_at = gone_at.max(entry.gone_at);

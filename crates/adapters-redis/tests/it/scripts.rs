@@ -1,15 +1,17 @@
 //! Every rule of the scripts, one test each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use roster_domain::UserVersion;
 use roster_domain::ports::{
-    AcquireRequest, Acquired, CacheLookup, FillOutcome, Filling, UserCache as _,
+    AcquireRequest, Acquired, CacheLookup, CacheNamespace, FillOutcome, FillRequest, Filling,
+    Lease, UserCache as _,
 };
+use roster_domain::{User, UserVersion};
 
 use crate::support::{
-    Bench, HOLD, Heard, ID, KEY, OURS, expires_at, floor, granted, lease, lease_bytes, unusable,
-    user, version,
+    Bench, HOLD, Heard, ID, KEY, OURS, TTL, expires_at, floor, granted, key, lease, lease_bytes,
+    numbered, unusable, user, version,
 };
 
 /// Versions at which a number that is not exact would go wrong.
@@ -363,6 +365,46 @@ async fn foreign_text_is_passed_over_invalidated_and_never_trusted() {
         bench.put(foreign).await;
         assert!(bench.invalidate(1).await);
         assert_eq!(bench.get().await, floor(1), "{foreign:?}");
+    }
+}
+
+/// Their version says nothing about this row, which may be far behind it.
+#[tokio::test]
+async fn the_value_of_another_owner_leaves_no_floor_when_it_is_named() {
+    let bench = bench!();
+    let other_database = CacheNamespace {
+        database: OURS.database ^ 1,
+        ..OURS
+    };
+    let other_epoch = CacheNamespace {
+        epoch: OURS.epoch ^ 1,
+        ..OURS
+    };
+    let other_id = numbered(7);
+    for (of, id) in [(other_database, ID), (other_epoch, ID), (OURS, other_id)] {
+        let lease = Lease { id, ..lease(1) };
+        let request = AcquireRequest {
+            lease,
+            hold_for: HOLD,
+            unusable: None,
+            likely_absent: false,
+        };
+        let theirs = User { id, ..user(9) };
+        let fill = FillRequest {
+            lease,
+            filling: Filling::User(Arc::new(theirs), expires_at()),
+            ttl: TTL,
+        };
+        bench.cache.acquire_many(of, &[request]).await.unwrap();
+        let filled = bench.cache.fill_many(of, &[fill]).await.unwrap();
+        assert_eq!(filled, [FillOutcome::Stored]);
+        let stored: Vec<u8> = bench.ask(&format!("GET {}", key(id))).await;
+        bench.put(&stored).await;
+        let found = bench.get().await;
+        let seen = unusable(&found).unwrap_or_else(|| panic!("{of:?} {id}: {found:?}"));
+        assert_eq!(bench.acquire_past(2, Some(seen)).await, granted(0));
+        assert_eq!(bench.fill(2, 1).await, FillOutcome::Stored);
+        let _: () = bench.ask("FLUSHALL").await;
     }
 }
 
