@@ -99,7 +99,7 @@ pub(crate) fn for_tests() -> Outcome<Services> {
         println!("services: PostgreSQL is the one of {SERVER_URL_VARIABLE}");
     }
     install_missing(!given)?;
-    if cfg!(target_os = "linux") && find_faketime().is_none() {
+    if cfg!(target_os = "linux") && find_faketime().is_err() {
         // Tests of wrong clocks alone need it, and skip themselves without it.
         if install("libfaketime", |manager| manager.faketime).is_err() {
             println!("services: no libfaketime to be had, so no clock is set wrong");

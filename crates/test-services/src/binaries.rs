@@ -40,9 +40,9 @@ pub fn find_redis() -> Result<PathBuf, ServiceError> {
         })
 }
 
-/// The library that has a program see another wall clock when it is preloaded, for tests of wrong clocks; `None` where
-/// it is not installed. <https://github.com/wolfcw/libfaketime>
-pub fn find_faketime() -> Option<PathBuf> {
+/// The library that has a program see another wall clock when it is preloaded, for tests of wrong clocks.
+/// <https://github.com/wolfcw/libfaketime>
+pub fn find_faketime() -> Result<PathBuf, ServiceError> {
     const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
     let machine = env::consts::ARCH;
     ["/usr/lib", "/usr/lib64", "/usr/local/lib"]
@@ -55,6 +55,10 @@ pub fn find_faketime() -> Option<PathBuf> {
             ]
         })
         .find(|library| is_file(library))
+        .ok_or(ServiceError::NotInstalled {
+            program: "libfaketime",
+            looked_in: "/usr/lib, /usr/lib64, /usr/local/lib",
+        })
 }
 
 fn is_file(path: &Path) -> bool {

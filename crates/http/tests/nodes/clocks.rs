@@ -43,8 +43,7 @@ fn with(clock: &[(String, String)], name: &str, value: &str) -> Vec<(String, Str
 /// One process an hour ahead, one an hour behind, one right; and Redis steps back.
 #[tokio::test(flavor = "multi_thread")]
 async fn t13_wrong_clocks_and_a_redis_that_steps_back_make_nothing_stale() {
-    let Some(library) = find_faketime() else {
-        println!("skipped: libfaketime is not installed, so no clock can be set wrong");
+    let Some(library) = or_skip(find_faketime()) else {
         return;
     };
     let Some(database) = Database::shared().await else {
