@@ -135,3 +135,6 @@ impl Invalidator {
         }));
     }
 }
+
+#[cfg(all(test, not(feature = "explored")))]
+mod tests;

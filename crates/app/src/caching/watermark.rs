@@ -121,3 +121,38 @@ fn behind(probe: &Probe) -> Option<Duration> {
     }
     probe.now.since(watermark.at)
 }
+
+#[cfg(test)]
+mod tests {
+    use roster_domain::Timestamp;
+    use roster_domain::ports::{CacheMoment, Watermark};
+
+    use super::*;
+
+    fn probe(watermark: Option<(&str, u64)>) -> Probe {
+        Probe {
+            clock: "ours".to_owned(),
+            now: CacheMoment(9),
+            watermark: watermark.map(|(clock, at)| Watermark {
+                clock: clock.to_owned(),
+                at: CacheMoment(at),
+                snapshot_at: Timestamp::UNIX_EPOCH,
+                epoch: 0,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_watermark_is_measured_by_its_own_clock_alone() {
+        for (watermark, micros) in [
+            (Some(("ours", 4)), Some(5)),
+            (Some(("ours", 9)), Some(0)),
+            (Some(("ours", 10)), None),
+            (Some(("theirs", 4)), None),
+            (None, None),
+        ] {
+            let expected = micros.map(Duration::from_micros);
+            assert_eq!(behind(&probe(watermark)), expected, "{watermark:?}");
+        }
+    }
+}

@@ -1,179 +1,16 @@
 //! What goes on beside the requests: the relay heals what writers leave behind, and the bound
 //! of an answer says how far it got.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use roster_adapters_memory::{
-    MemoryCacheRelay, MemoryChangeLog, MemoryStore, MemoryUserCache, MemoryUserWrites, MemoryUsers,
-};
-use roster_app::{
-    CacheEvent, CacheObserver, CachePolicy, Caches, Freshness, Runtime, SharedCache,
-    StalenessBound, UserService,
-};
-use roster_domain::ports::{
-    CacheError, CacheRelay, ChangeLog, Clock, Probe, RelayClaim, RelayRound, Stamped,
-    UserRepository,
-};
-use roster_domain::{Timestamp, UserVersion};
+use roster_adapters_memory::MemoryChangeLog;
+use roster_app::{CacheEvent, StalenessBound};
+use roster_domain::UserVersion;
+use roster_domain::ports::ChangeLog as _;
 
-use crate::support::{Events, PausedClock, draft, id, is_hit, renamed, runtime_with};
-
-/// Two processes on one database and one cache.
-struct Fleet {
-    store: MemoryStore,
-    users: Arc<MemoryUsers>,
-    cache: Arc<MemoryUserCache>,
-    near: Node,
-    far: Node,
-}
-
-struct Node {
-    service: Arc<UserService>,
-    relay: Arc<Cuttable>,
-    events: Arc<Events>,
-}
-
-/// A relay that can lose its way to the cache, or only what it is answered.
-struct Cuttable {
-    inner: MemoryCacheRelay,
-    cut: AtomicBool,
-    deaf: AtomicBool,
-}
-
-impl Cuttable {
-    fn way(&self) -> Result<(), CacheError> {
-        if self.cut.load(Ordering::SeqCst) {
-            return Err(CacheError::Unavailable("cut".into()));
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl CacheRelay for Cuttable {
-    async fn begin_round(
-        &self,
-        database: u128,
-        claim: Option<RelayClaim>,
-    ) -> Result<Option<Box<dyn RelayRound>>, CacheError> {
-        self.way()?;
-        let begun = self.inner.begin_round(database, claim).await;
-        if self.deaf.load(Ordering::SeqCst) {
-            return Err(CacheError::TimedOut);
-        }
-        begun
-    }
-
-    async fn probe(&self, database: u128) -> Result<Stamped<Probe>, CacheError> {
-        self.inner.probe(database).await
-    }
-}
-
-impl Fleet {
-    fn new() -> Self {
-        let clock: Arc<dyn Clock> = PausedClock::new();
-        let store = MemoryStore::default().with_clock(Arc::clone(&clock));
-        let cache = Arc::new(MemoryUserCache::new(Arc::clone(&clock)));
-        // One source of tokens: two processes never draw the same.
-        let runtime = runtime_with(clock);
-        Self {
-            users: Arc::new(MemoryUsers::new(store.clone())),
-            near: Node::new(&store, &cache, &runtime),
-            far: Node::new(&store, &cache, &runtime),
-            cache,
-            store,
-        }
-    }
-
-    /// The process whose relay has made most rounds, and the other one.
-    fn holder_and_next(&self) -> (&Node, &Node) {
-        if self.near.rounds() > self.far.rounds() {
-            (&self.near, &self.far)
-        } else {
-            (&self.far, &self.near)
-        }
-    }
-
-    /// Commits a change and dies before it invalidates anything.
-    async fn commit_and_die(&self, number: u128, name: &str) {
-        let patch = renamed(name).profile;
-        let at = Timestamp::UNIX_EPOCH;
-        let written = self.users.patch(id(number), &patch, None, at).await;
-        written.unwrap().unwrap();
-    }
-}
-
-impl Node {
-    /// How many rounds its relay has made.
-    fn rounds(&self) -> usize {
-        self.events
-            .count(|event| matches!(event, CacheEvent::Relayed { .. }))
-    }
-
-    fn new(store: &MemoryStore, cache: &Arc<MemoryUserCache>, runtime: &Runtime) -> Self {
-        let relay = Arc::new(Cuttable {
-            inner: MemoryCacheRelay::new(cache),
-            cut: AtomicBool::new(false),
-            deaf: AtomicBool::new(false),
-        });
-        let caches = Caches::Shared(SharedCache {
-            cache: Arc::clone(cache) as _,
-            relay: Arc::clone(&relay) as _,
-            change_log: Arc::new(MemoryChangeLog::new(store.clone())),
-        });
-        let events = Arc::new(Events::default());
-        let service = UserService::new(
-            Arc::new(MemoryUsers::new(store.clone())),
-            Arc::new(MemoryUserWrites::new(store.clone())),
-            caches,
-            CachePolicy::default(),
-            Arc::clone(&events) as Arc<dyn CacheObserver>,
-            runtime.clone(),
-        );
-        tokio::spawn(service.upkeep().unwrap().run());
-        Self {
-            service: Arc::new(service),
-            relay,
-            events,
-        }
-    }
-
-    /// The version that a cached read answers, whether a cache did, and the bound.
-    async fn read(&self, number: u128) -> (u64, bool, Option<Duration>) {
-        let answer = self
-            .service
-            .get(id(number), Freshness::CACHED)
-            .await
-            .unwrap();
-        let bound = match answer.bound {
-            StalenessBound::Proven(bound) => Some(bound),
-            StalenessBound::Unproven => None,
-        };
-        (answer.user.version.get(), is_hit(answer.trace), bound)
-    }
-
-    /// Reads until this process answers out of its memory.
-    async fn warm(&self, number: u128) -> u64 {
-        for _ in 0..10 {
-            let (version, hit, _) = self.read(number).await;
-            if hit {
-                return version;
-            }
-            pass(Duration::from_millis(1)).await;
-        }
-        panic!("the user is not cached");
-    }
-}
-
-async fn pass(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-const ROUNDS: Duration = Duration::from_millis(250);
-const SECOND: Duration = Duration::from_secs(1);
+use crate::fleet::{Fleet, ROUNDS, SECOND, pass};
+use crate::support::{draft, id, renamed};
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_writer_left_behind_is_gone_within_two_rounds() {
@@ -220,9 +57,7 @@ async fn the_bound_grows_while_no_relay_works_and_covers_what_is_stale() {
     fleet.near.service.create(draft(1)).await.unwrap();
     fleet.near.warm(1).await;
     pass(SECOND).await;
-    for node in [&fleet.near, &fleet.far] {
-        node.relay.cut.store(true, Ordering::SeqCst);
-    }
+    fleet.cut_relays(true);
     fleet.commit_and_die(1, "Changed").await;
     for seconds in 1..10_u64 {
         pass(SECOND).await;
@@ -281,9 +116,7 @@ async fn a_cache_that_is_older_than_the_log_is_loaded_anew() {
     let old = fleet.cache.snapshot();
     fleet.commit_and_die(1, "Changed").await;
     pass(SECOND).await;
-    for node in [&fleet.near, &fleet.far] {
-        node.relay.cut.store(true, Ordering::SeqCst);
-    }
+    fleet.cut_relays(true);
     // Longer than rows of the log are kept.
     pass(Duration::from_mins(10)).await;
     let log = MemoryChangeLog::new(fleet.store.clone());
@@ -291,9 +124,7 @@ async fn a_cache_that_is_older_than_the_log_is_loaded_anew() {
         .await
         .unwrap();
     fleet.cache.fail_over(&old);
-    for node in [&fleet.near, &fleet.far] {
-        node.relay.cut.store(false, Ordering::SeqCst);
-    }
+    fleet.cut_relays(false);
     pass(SECOND).await;
 
     let raised = |event: &CacheEvent| *event == CacheEvent::EpochRaised;

@@ -10,7 +10,7 @@ use roster_domain::ports::{AcquireRequest, Lease, LeaseToken, UserCache};
 
 use crate::support::{
     CountedUsers, Events, NAMESPACE, PausedClock, draft, id, is_hit, renamed, settle, shared,
-    shared_with,
+    shared_with, third_joins_second,
 };
 
 struct World {
@@ -137,6 +137,14 @@ async fn without_a_shared_cache_nobody_joins_a_read_that_has_begun() {
 
     assert_eq!(early.await.unwrap().user.name.as_str(), "User 1");
     assert_eq!(late.await.unwrap().user.name.as_str(), "New");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_shared_cache_who_comes_joins_the_read_that_waits_for_its_turn() {
+    let users = CountedUsers::new();
+    let (service, events) = crate::support::coalescing(Arc::clone(&users) as _);
+    service.create(draft(1)).await.unwrap();
+    third_joins_second(&users, Arc::new(service), &events).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::MemoryUserCache;
-use roster_app::{CacheEvent, ForwardReason, Freshness, TierStatus};
+use roster_app::{CacheEvent, CachePolicy, ForwardReason, Freshness, TierStatus};
 use roster_domain::UserId;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, Clock, FillOutcome,
     FillRequest, Invalidation, InvalidationSink, Lease, Stamped, UserCache, UserRepository as _,
 };
 
-use crate::support::{CountedUsers, PausedClock, draft, id, renamed, settle, shared};
+use crate::support::{
+    CountedUsers, PausedClock, draft, id, renamed, settle, shared, shared_by, third_joins_second,
+};
 
 /// A cache that can be switched off, or made to hang.
 struct Unsteady {
@@ -351,4 +353,42 @@ async fn a_forced_read_corrects_what_is_stored_also_where_nothing_was_expected()
     assert_eq!(forced.user.name.as_str(), "New");
     let next = service.get(id(100), Freshness::CACHED).await.unwrap();
     assert_eq!(next.user.name.as_str(), "New");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_cache_is_down_no_more_reads_are_under_way_than_the_policy_lets() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let policy = CachePolicy {
+        unfilled_loads: 1,
+        ..CachePolicy::default()
+    };
+    let store = Arc::clone(&users) as _;
+    let (service, _) = shared_by(store, users.writes(), Arc::clone(&cache) as _, policy);
+    let service = Arc::new(service);
+    for n in 1..=8 {
+        service.create(draft(n)).await.unwrap();
+    }
+    cache.down.store(true, Ordering::SeqCst);
+    users.hold();
+    let readers: Vec<_> = (1..=8)
+        .map(|n| {
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { service.get(id(n), Freshness::CACHED).await })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(users.reads(), 1);
+    users.let_go();
+    for reader in readers {
+        reader.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_cache_is_down_who_comes_joins_the_read_that_waits_for_its_turn() {
+    let (users, cache) = (CountedUsers::new(), Unsteady::new());
+    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    service.create(draft(1)).await.unwrap();
+    cache.down.store(true, Ordering::SeqCst);
+    third_joins_second(&users, Arc::new(service), &events).await;
 }

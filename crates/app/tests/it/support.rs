@@ -7,8 +7,8 @@ use roster_adapters_memory::{
     MemoryStore, MemoryUserWrites, MemoryUsers, SequentialIds, TokioSpawner,
 };
 use roster_app::{
-    CacheEvent, CacheObserver, CachePolicy, Caches, ReadTrace, Runtime, SharedCache, TierStatus,
-    UserDraft, UserService,
+    CacheEvent, CacheObserver, CachePolicy, Caches, Freshness, ReadTrace, Runtime, SharedCache,
+    TierStatus, UserDraft, UserService,
 };
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
@@ -182,6 +182,15 @@ pub(crate) fn shared_with(
     writes: Arc<dyn UserWrites>,
     cache: Arc<dyn UserCache>,
 ) -> (UserService, Arc<Events>) {
+    shared_by(users, writes, cache, CachePolicy::default())
+}
+
+pub(crate) fn shared_by(
+    users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+    cache: Arc<dyn UserCache>,
+    policy: CachePolicy,
+) -> (UserService, Arc<Events>) {
     let events = Arc::new(Events::default());
     let caches = Caches::Shared(SharedCache {
         cache,
@@ -191,14 +200,7 @@ pub(crate) fn shared_with(
     });
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
     (
-        UserService::new(
-            users,
-            writes,
-            caches,
-            CachePolicy::default(),
-            observer,
-            runtime(),
-        ),
+        UserService::new(users, writes, caches, policy, observer, runtime()),
         events,
     )
 }
@@ -377,4 +379,38 @@ pub(crate) async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A read waits until the one before it has its row; whoever comes meanwhile joins it, though a
+/// write was acknowledged since it began: it has not asked the store yet.
+pub(crate) async fn third_joins_second(
+    users: &CountedUsers,
+    service: Arc<UserService>,
+    events: &Events,
+) {
+    let before = users.reads();
+    let get = || {
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.get(id(1), Freshness::CACHED).await.unwrap() })
+    };
+    users.hold();
+    let first = get();
+    settle().await;
+    service
+        .update(id(1), renamed("Second"), None)
+        .await
+        .unwrap();
+    let second = get();
+    settle().await;
+    service.update(id(1), renamed("Third"), None).await.unwrap();
+    let third = get();
+    settle().await;
+    users.let_go();
+
+    let name = |answer: roster_app::Answer| answer.user.name.as_str().to_owned();
+    assert_eq!(name(first.await.unwrap()), "User 1");
+    assert_eq!(name(second.await.unwrap()), "Third");
+    assert_eq!(name(third.await.unwrap()), "Third");
+    assert_eq!(users.reads(), before + 2);
+    assert_eq!(events.count(|event| *event == CacheEvent::Collapsed), 1);
 }

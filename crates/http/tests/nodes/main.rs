@@ -30,6 +30,7 @@ mod dead_writer;
 mod cut;
 mod failover;
 
+mod clearing;
 mod clocks;
 mod releases;
 
