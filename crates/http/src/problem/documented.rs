@@ -111,6 +111,10 @@ fn header(kind: ProblemType) -> Option<(&'static str, Header)> {
             "WWW-Authenticate",
             "What is missing (RFC 6750): a token, a valid one, or the scope that it names.",
         ),
+        ProblemType::UserNotFound => (
+            "Staleness-Bound",
+            "How many seconds old that may be at the most, or `unproven`; on the read of one user alone.",
+        ),
         ProblemType::UnsupportedMediaType => {
             ("Accept-Patch", "The forms of a patch; for PATCH alone.")
         }
