@@ -1,7 +1,7 @@
 //! The cache protocol and the faults of its stores over real processes: two or three `roster` on
 //! a real PostgreSQL and Redis, with a proxy between each of them that breaks connections.
 //!
-//! Every test is named after its number: `t…` in the protocol, `f…` in the table of faults. It
+//! A test is named after its number, if it has one: `t…` in the protocol, `f…` in the table of faults. It
 //! breaks something, asserts what may be answered meanwhile, mends it and asserts the recovery;
 //! every answer is recorded and judged against the guarantee. `docs/reliability.md` lists them.
 
