@@ -173,7 +173,7 @@ pub struct KeptAnswer {
 impl KeptAnswer {
     /// How many answers are kept that speak of one user. They are repeated within minutes when
     /// at all; without a bound, whoever may write to a user could fill the store with them.
-    pub const MOST: u8 = 32;
+    pub const MOST: u8 = 128;
 }
 
 impl std::fmt::Debug for KeptAnswer {
