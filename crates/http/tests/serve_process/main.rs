@@ -27,4 +27,5 @@ mod slow_clients;
 mod start;
 mod stop;
 mod store;
+mod stores_away;
 mod streams;

@@ -1,9 +1,10 @@
 //! Servers on either kind of store, for what must hold on both.
 
 use roster_test_services::{
-    PostgresOptions, PostgresServer, RedisServer, TestDatabase, or_skip, test_database,
+    FaultProxy, PostgresOptions, PostgresServer, RedisServer, TestDatabase, or_skip, test_database,
 };
 use tempfile::TempDir;
+use url::Url;
 
 use super::process::{Server, run};
 
@@ -13,8 +14,15 @@ pub(crate) struct Store {
     flags: Vec<String>,
     /// Where it has a PostgreSQL to itself.
     pub(crate) postgres: Option<PostgresServer>,
-    /// As long as they are needed.
-    _shared: (Option<TestDatabase>, Option<RedisServer>),
+    /// Where its PostgreSQL has other databases, too.
+    pub(crate) database: Option<TestDatabase>,
+    pub(crate) redis: Option<RedisServer>,
+}
+
+/// What a server reaches its PostgreSQL and its Redis through.
+pub(crate) struct Proxies {
+    pub(crate) database: FaultProxy,
+    pub(crate) redis: FaultProxy,
 }
 
 impl Store {
@@ -24,7 +32,8 @@ impl Store {
             folder: tempfile::tempdir().unwrap(),
             flags: Vec::new(),
             postgres: None,
-            _shared: (None, None),
+            database: None,
+            redis: None,
         }
     }
 
@@ -32,36 +41,60 @@ impl Store {
     pub(crate) async fn distributed() -> Option<Self> {
         let database = test_database("empty", async |_| Ok(())).await?;
         let redis = RedisServer::start()?;
-        let store = Self::migrated(database.url(), &redis);
+        let store = Self::migrated(database.url(), &redis.url());
         Some(Self {
-            _shared: (Some(database), Some(redis)),
+            database: Some(database),
+            redis: Some(redis),
             ..store
         })
+    }
+
+    /// The same, with a proxy before each.
+    pub(crate) async fn behind_proxies() -> Option<(Self, Proxies)> {
+        let database = test_database("empty", async |_| Ok(())).await?;
+        let redis = RedisServer::start()?;
+        let mut url = Url::parse(database.url()).unwrap();
+        let host = url.host_str().unwrap().to_owned();
+        let place = (host, url.port().unwrap_or(5432));
+        let mut addresses = tokio::net::lookup_host(place).await.unwrap();
+        let proxies = Proxies {
+            database: FaultProxy::start(addresses.next().unwrap()),
+            redis: FaultProxy::start(redis.addr()),
+        };
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(proxies.database.addr().port())).unwrap();
+        let redis_url = format!("redis://{}", proxies.redis.addr());
+        let store = Self {
+            database: Some(database),
+            redis: Some(redis),
+            ..Self::migrated(url.as_str(), &redis_url)
+        };
+        Some((store, proxies))
     }
 
     /// A PostgreSQL and a Redis that nobody else uses.
     pub(crate) fn distributed_alone() -> Option<Self> {
         let postgres = or_skip(PostgresServer::start(PostgresOptions::default()))?;
         let redis = RedisServer::start()?;
-        let store = Self::migrated(&postgres.url("postgres"), &redis);
+        let store = Self::migrated(&postgres.url("postgres"), &redis.url());
         Some(Self {
-            _shared: (None, Some(redis)),
+            redis: Some(redis),
             postgres: Some(postgres),
             ..store
         })
     }
 
-    fn migrated(database: &str, redis: &RedisServer) -> Self {
+    fn migrated(database: &str, redis: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = redis.url();
-        let flags = ["--database-url", database, "--redis-url", &url];
+        let flags = ["--database-url", database, "--redis-url", redis];
         let migrated = run(folder.path(), &[["migrate"].as_slice(), &flags].concat());
         assert!(migrated.status.success());
         Self {
             folder,
             flags: flags.map(str::to_owned).to_vec(),
             postgres: None,
-            _shared: (None, None),
+            database: None,
+            redis: None,
         }
     }
 
