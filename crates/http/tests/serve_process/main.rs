@@ -26,6 +26,7 @@ mod server;
 mod slow_clients;
 mod start;
 mod stop;
+mod stop_writing;
 mod store;
 mod stores_away;
 mod streams;
