@@ -122,7 +122,7 @@ async fn sigterm_under_writes_loses_and_doubles_nothing() {
                 Outcome::Done { id, .. } => {
                     assert_eq!(
                         ids,
-                        [id.clone()],
+                        std::slice::from_ref(id),
                         "stop {stop}: {write:?} is lost or doubled"
                     );
                     acknowledged += 1;

@@ -77,6 +77,10 @@ fn operations(document: &Value) -> Vec<Operation> {
 pub(super) type Sent = Option<(&'static str, String)>;
 
 /// A body of JSON.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is passed on where there may be none"
+)]
 pub(super) fn json(body: &Value) -> Sent {
     Some(("application/json", body.to_string()))
 }

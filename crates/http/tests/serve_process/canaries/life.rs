@@ -125,6 +125,10 @@ async fn read(caller: &Caller<'_>, id: &str) {
     caller.send(Method::POST, clear, None, Is::NO_CONTENT).await;
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is passed on where there may be none"
+)]
 fn ndjson(rows: &[&str]) -> Sent {
     Some(("application/x-ndjson", rows.join("\n")))
 }
