@@ -46,11 +46,18 @@ impl Clock for WaitedClock {
     }
 }
 
-struct Spawner;
+/// Counts what is under way.
+#[derive(Default)]
+struct Spawner(Arc<AtomicU64>);
 
 impl TaskSpawner for Spawner {
     fn spawn(&self, task: Task) {
-        drop(spawn(task));
+        let running = Arc::clone(&self.0);
+        running.fetch_add(1, Ordering::SeqCst);
+        drop(spawn(async move {
+            task.await;
+            running.fetch_sub(1, Ordering::SeqCst);
+        }));
     }
 }
 
@@ -176,10 +183,16 @@ pub(super) struct Node {
     pub(super) cached: CachedUsers,
     pub(super) wire: Arc<Wire>,
     users: Arc<YieldingUsers>,
+    running: Arc<AtomicU64>,
 }
 
 impl Node {
-    fn new(store: &MemoryStore, cache: &Arc<MemoryUserCache>, runtime: &Runtime) -> Arc<Self> {
+    fn new(
+        store: &MemoryStore,
+        cache: &Arc<MemoryUserCache>,
+        runtime: &Runtime,
+        running: &Arc<AtomicU64>,
+    ) -> Arc<Self> {
         let wire = Arc::new(Wire {
             cache: Arc::clone(cache),
             sink: Mutex::default(),
@@ -207,7 +220,16 @@ impl Node {
             cached,
             wire,
             users,
+            running: Arc::clone(running),
         })
+    }
+
+    /// Waits for what goes on behind the answers: an execution that ends within it drops tasks
+    /// that hold locks which others want as they are dropped.
+    pub(super) async fn is_quiet(&self) {
+        while self.running.load(Ordering::SeqCst) > 0 {
+            yield_now().await;
+        }
     }
 
     pub(super) async fn read(&self) -> u64 {
@@ -259,15 +281,17 @@ impl Fleet {
     /// version of the one user, and no process has.
     pub(super) async fn warm() -> Self {
         let store = MemoryStore::new();
+        let spawner = Spawner::default();
+        let running = Arc::clone(&spawner.0);
         let runtime = Runtime {
             clock: Arc::new(WaitedClock::default()),
             ids: Arc::new(SequentialIds::default()),
-            tasks: Arc::new(Spawner),
+            tasks: Arc::new(spawner),
         };
         let cache = Arc::new(MemoryUserCache::new(Arc::clone(&runtime.clock)));
         let (here, there) = (
-            Node::new(&store, &cache, &runtime),
-            Node::new(&store, &cache, &runtime),
+            Node::new(&store, &cache, &runtime, &running),
+            Node::new(&store, &cache, &runtime, &running),
         );
         here.users.insert(&new_user()).await.unwrap();
         here.relay().await;

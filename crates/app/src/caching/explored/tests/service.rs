@@ -55,6 +55,7 @@ fn race() {
             node.wire.read(u64::MAX);
             assert_eq!(node.read().await, 3);
         }
+        here.is_quiet().await;
     });
 }
 
@@ -81,6 +82,7 @@ fn reply_that_waits() {
         there.relay().await;
         here.wire.read(u64::MAX);
         assert_eq!(here.read().await, 2);
+        here.is_quiet().await;
     });
 }
 
@@ -99,13 +101,15 @@ fn own_write() {
                 reader.read().await;
             }));
         }
+        let writer = Arc::clone(&here);
         tasks.push(spawn(async move {
-            let version = here.write("Written").await;
-            assert!(here.read().await >= version, "reads its own write");
+            let version = writer.write("Written").await;
+            assert!(writer.read().await >= version, "reads its own write");
         }));
         for task in tasks {
             task.await.unwrap();
         }
+        here.is_quiet().await;
     });
 }
 
@@ -126,6 +130,7 @@ fn own_write_without_invalidation() {
             "and what a reader left changes nothing"
         );
         here.wire.lose_invalidations(false);
+        here.is_quiet().await;
     });
 }
 
@@ -152,6 +157,7 @@ fn own_write_without_a_floor() {
         let version = here.write("Written").await;
         assert!(here.read().await >= version, "reads its own write");
         reader.await.unwrap();
+        here.is_quiet().await;
     });
 }
 
