@@ -74,13 +74,18 @@ impl UserService {
     /// One user. [`UserError::NotFound`] when there is none, [`UserError::VersionAhead`] when
     /// the primary is below the minimum version asked for.
     pub async fn get(&self, id: UserId, freshness: Freshness) -> Result<Answer, UserError> {
-        let found = self.find(id, freshness).await?;
+        let found = self.cached.reader.get(id, freshness).await?;
         found.user().ok_or(UserError::NotFound)
     }
 
     /// The same where it matters how old it may be that there is no such user.
-    pub async fn find(&self, id: UserId, freshness: Freshness) -> Result<Found, UserError> {
-        self.cached.reader.get(id, freshness).await
+    // Not `async`: the state of one more layer is copied with every read.
+    pub fn find(
+        &self,
+        id: UserId,
+        freshness: Freshness,
+    ) -> impl Future<Output = Result<Found, UserError>> + Send + '_ {
+        self.cached.reader.get(id, freshness)
     }
 
     /// What can be said of a user without asking anybody, so that a caller can answer from
