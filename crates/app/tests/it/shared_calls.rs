@@ -7,30 +7,20 @@ use roster_adapters_memory::MemoryUserCache;
 use roster_app::{ForwardReason, Freshness, StalenessBound, TierStatus, UserError};
 use roster_domain::UserVersion;
 use roster_domain::ports::{
-    Acquired, CacheLookup, FillOutcome, Filling, Invalidation, MockUserRepository, UserCache,
-    UserRepository, Written,
+    CacheLookup, FillOutcome, Filling, Invalidation, MockUserRepository, UserCache, UserRepository,
+    Written,
 };
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
-    CountedUsers, PausedClock, cache_mock, id, renamed, seen, settle, shared, stamped, unavailable,
-    user, value,
+    CountedUsers, PausedClock, acquires_once, bare, cache_mock, fills_once, finds_once, granted,
+    id, reads_once, renamed, seen, settle, shared, stamped, unavailable, user, value,
 };
-
-fn nothing() -> CacheLookup {
-    CacheLookup::Floor {
-        floor: UserVersion::NONE,
-        unusable: None,
-    }
-}
 
 #[tokio::test]
 async fn a_hit_touches_no_repository() {
     let mut cache = cache_mock();
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![value(user(1, 7))])));
+    finds_once(&mut cache, value(user(1, 7)));
     let (service, _) = shared(Arc::new(MockUserRepository::new()), Arc::new(cache));
 
     let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
@@ -112,7 +102,7 @@ async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
         .expect_get_many()
         .once()
         .in_sequence(&mut order)
-        .returning(|_, _| Ok(stamped(vec![nothing()])));
+        .returning(|_, _| Ok(stamped(vec![bare(0)])));
     cache
         .expect_acquire_many()
         .once()
@@ -120,11 +110,7 @@ async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
         .withf(|_, requests| {
             requests.len() == 1 && requests[0].lease.id == id(1) && requests[0].unusable.is_none()
         })
-        .returning(|_, _| {
-            Ok(stamped(vec![Acquired::Granted {
-                floor: UserVersion::new(2),
-            }]))
-        });
+        .returning(|_, _| Ok(stamped(vec![granted(2)])));
     users
         .expect_find_many()
         .once()
@@ -155,15 +141,8 @@ async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
 #[tokio::test]
 async fn an_absent_user_is_filled_as_absent_with_the_floor_of_the_grant() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![nothing()])));
-    cache.expect_acquire_many().once().returning(|_, _| {
-        Ok(stamped(vec![Acquired::Granted {
-            floor: UserVersion::new(5),
-        }]))
-    });
+    finds_once(&mut cache, bare(0));
+    acquires_once(&mut cache, granted(5));
     users
         .expect_find_many()
         .once()
@@ -189,21 +168,12 @@ async fn a_batch_costs_one_call_each_for_what_is_missing() {
         .expect_get_many()
         .once()
         .withf(|_, ids| ids.len() == 3)
-        .returning(|_, _| Ok(stamped(vec![nothing(), value(user(2, 1)), nothing()])));
+        .returning(|_, _| Ok(stamped(vec![bare(0), value(user(2, 1)), bare(0)])));
     cache
         .expect_acquire_many()
         .once()
         .withf(|_, requests| requests.len() == 2)
-        .returning(|_, requests| {
-            Ok(stamped(
-                requests
-                    .iter()
-                    .map(|_| Acquired::Granted {
-                        floor: UserVersion::NONE,
-                    })
-                    .collect(),
-            ))
-        });
+        .returning(|_, requests| Ok(stamped(requests.iter().map(|_| granted(0)).collect())));
     users
         .expect_find_many()
         .once()
@@ -231,29 +201,20 @@ async fn a_batch_costs_one_call_each_for_what_is_missing() {
 #[tokio::test]
 async fn bytes_that_cannot_be_used_are_named_when_acquiring() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache.expect_get_many().once().returning(|_, _| {
-        Ok(stamped(vec![CacheLookup::Floor {
+    finds_once(
+        &mut cache,
+        CacheLookup::Floor {
             floor: UserVersion::NONE,
             unusable: Some(seen(b"torn")),
-        }]))
-    });
+        },
+    );
     cache
         .expect_acquire_many()
         .once()
         .withf(|_, requests| requests[0].unusable == Some(seen(b"torn")))
-        .returning(|_, _| {
-            Ok(stamped(vec![Acquired::Granted {
-                floor: UserVersion::NONE,
-            }]))
-        });
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 1)]));
-    cache
-        .expect_fill_many()
-        .once()
-        .returning(|_, _| Ok(vec![FillOutcome::Stored]));
+        .returning(|_, _| Ok(stamped(vec![granted(0)])));
+    reads_once(&mut users, user(1, 1));
+    fills_once(&mut cache, FillOutcome::Stored);
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
     service.get(id(1), Freshness::CACHED).await.unwrap();
@@ -262,27 +223,14 @@ async fn bytes_that_cannot_be_used_are_named_when_acquiring() {
 #[tokio::test]
 async fn a_value_below_the_minimum_version_is_loaded_anew() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![value(user(1, 3))])));
+    finds_once(&mut cache, value(user(1, 3)));
     cache
         .expect_acquire_many()
         .once()
         .withf(|_, requests| requests[0].unusable == Some(seen(b"value")))
-        .returning(|_, _| {
-            Ok(stamped(vec![Acquired::Granted {
-                floor: UserVersion::new(3),
-            }]))
-        });
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
-    cache
-        .expect_fill_many()
-        .once()
-        .returning(|_, _| Ok(vec![FillOutcome::Stored]));
+        .returning(|_, _| Ok(stamped(vec![granted(3)])));
+    reads_once(&mut users, user(1, 4));
+    fills_once(&mut cache, FillOutcome::Stored);
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
     let freshness = Freshness {
@@ -304,15 +252,8 @@ async fn a_value_below_the_minimum_version_is_loaded_anew() {
 async fn a_lease_is_given_back_when_the_store_fails() {
     let mut order = Sequence::new();
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![nothing()])));
-    cache.expect_acquire_many().once().returning(|_, _| {
-        Ok(stamped(vec![Acquired::Granted {
-            floor: UserVersion::NONE,
-        }]))
-    });
+    finds_once(&mut cache, bare(0));
+    acquires_once(&mut cache, granted(0));
     users
         .expect_find_many()
         .once()
@@ -334,15 +275,8 @@ async fn a_lease_is_given_back_when_the_store_fails() {
 #[tokio::test]
 async fn a_panic_in_the_store_gives_the_lease_back_too() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![nothing()])));
-    cache.expect_acquire_many().once().returning(|_, _| {
-        Ok(stamped(vec![Acquired::Granted {
-            floor: UserVersion::NONE,
-        }]))
-    });
+    finds_once(&mut cache, bare(0));
+    acquires_once(&mut cache, granted(0));
     users
         .expect_find_many()
         .once()

@@ -16,28 +16,14 @@ use roster_domain::{Timestamp, UserId, UserVersion};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
-    CountedUsers, PausedClock, cache_mock, id, seen, settle, shared, stamped, unavailable, user,
-    value,
+    CountedUsers, PausedClock, acquires_once, bare, cache_mock, fills_once, finds_once, granted,
+    id, reads_once, seen, settle, shared, stamped, unavailable, user, value,
 };
 
 fn at_least(version: u64) -> Freshness {
     Freshness {
         min_version: UserVersion::new(version),
         strong: false,
-    }
-}
-
-fn granted(floor: u64) -> Acquired {
-    Acquired::Granted {
-        floor: UserVersion::new(floor),
-    }
-}
-
-/// Nothing to be named, and a floor.
-fn bare(floor: u64) -> CacheLookup {
-    CacheLookup::Floor {
-        floor: UserVersion::new(floor),
-        unusable: None,
     }
 }
 
@@ -53,22 +39,10 @@ fn value_until(version: u64, expires_at: Timestamp) -> CacheLookup {
 #[tokio::test]
 async fn a_row_below_the_floor_of_its_lease_is_answered_as_unproven() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![bare(5)])));
-    cache
-        .expect_acquire_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![granted(5)])));
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
-    cache
-        .expect_fill_many()
-        .once()
-        .returning(|_, _| Ok(vec![FillOutcome::StaleSource]));
+    finds_once(&mut cache, bare(5));
+    acquires_once(&mut cache, granted(5));
+    reads_once(&mut users, user(1, 4));
+    fills_once(&mut cache, FillOutcome::StaleSource);
     let (service, events) = shared(Arc::new(users), Arc::new(cache));
 
     let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
@@ -86,14 +60,8 @@ async fn a_row_below_what_is_stored_is_answered_as_unproven_to_who_forces_the_re
         (5, StalenessBound::Proven(Duration::ZERO)),
     ] {
         let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-        cache
-            .expect_get_many()
-            .once()
-            .returning(|_, _| Ok(stamped(vec![value(user(1, 5))])));
-        users
-            .expect_find_many()
-            .once()
-            .returning(move |_| Ok(vec![user(1, row)]));
+        finds_once(&mut cache, value(user(1, 5)));
+        reads_once(&mut users, user(1, row));
         let (service, events) = shared(Arc::new(users), Arc::new(cache));
 
         let answer = service.get(id(1), Freshness::STRONG).await.unwrap();
@@ -109,14 +77,8 @@ async fn a_row_below_what_is_stored_is_answered_as_unproven_to_who_forces_the_re
 #[tokio::test(start_paused = true)]
 async fn a_value_that_has_ended_is_not_put_back_when_the_store_fails() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![value_until(3, Timestamp::UNIX_EPOCH)])));
-    cache
-        .expect_acquire_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![granted(3)])));
+    finds_once(&mut cache, value_until(3, Timestamp::UNIX_EPOCH));
+    acquires_once(&mut cache, granted(3));
     users
         .expect_find_many()
         .once()
@@ -167,10 +129,7 @@ async fn what_the_process_keeps_ends_with_the_value_and_after_a_minute_at_the_la
 #[tokio::test]
 async fn a_value_that_turns_up_and_cannot_be_used_is_named_in_the_next_request() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![bare(0)])));
+    finds_once(&mut cache, bare(0));
     cache
         .expect_acquire_many()
         .once()
@@ -181,10 +140,7 @@ async fn a_value_that_turns_up_and_cannot_be_used_is_named_in_the_next_request()
         .once()
         .withf(|_, requests| requests[0].unusable == Some(seen(b"value")))
         .returning(|_, _| Ok(stamped(vec![granted(3)])));
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
+    reads_once(&mut users, user(1, 4));
     cache
         .expect_fill_many()
         .once()
@@ -200,18 +156,12 @@ async fn a_value_that_turns_up_and_cannot_be_used_is_named_in_the_next_request()
 #[tokio::test]
 async fn a_cache_that_always_has_something_else_is_asked_three_times() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![bare(0)])));
+    finds_once(&mut cache, bare(0));
     cache
         .expect_acquire_many()
         .times(3)
         .returning(|_, _| Ok(stamped(vec![Acquired::Found(value(user(1, 3)))])));
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 4)]));
+    reads_once(&mut users, user(1, 4));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
     let answer = service.get(id(1), at_least(4)).await.unwrap();
@@ -229,18 +179,9 @@ async fn a_cache_that_always_has_something_else_is_asked_three_times() {
 #[tokio::test]
 async fn what_must_not_be_replaced_is_asked_for_once_and_left_there() {
     let (mut cache, mut users) = (cache_mock(), MockUserRepository::new());
-    cache
-        .expect_get_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![bare(5)])));
-    cache
-        .expect_acquire_many()
-        .once()
-        .returning(|_, _| Ok(stamped(vec![Acquired::Found(bare(5))])));
-    users
-        .expect_find_many()
-        .once()
-        .returning(|_| Ok(vec![user(1, 6)]));
+    finds_once(&mut cache, bare(5));
+    acquires_once(&mut cache, Acquired::Found(bare(5)));
+    reads_once(&mut users, user(1, 6));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
     let answer = service.get(id(1), Freshness::CACHED).await.unwrap();

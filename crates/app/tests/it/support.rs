@@ -12,9 +12,9 @@ use roster_app::{
 };
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{
-    CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, MockCacheRelay, MockChangeLog,
-    MockUserCache, MockUserWrites, SeenBytes, Stamped, StoreError, UserCache, UserRepository,
-    UserWrites, WriteError, Written,
+    Acquired, CacheLookup, CacheNamespace, ChangeLog, Clock, ConnectionEpoch, FillOutcome,
+    MockCacheRelay, MockChangeLog, MockUserCache, MockUserRepository, MockUserWrites, SeenBytes,
+    Stamped, StoreError, UserCache, UserRepository, UserWrites, WriteError, Written,
 };
 use roster_domain::{
     Email, JsonObject, NewUser, ProfilePatch, Timestamp, User, UserId, UserPatch, UserReplacement,
@@ -158,6 +158,41 @@ pub(crate) fn cache_mock() -> MockUserCache {
     let mut cache = MockUserCache::new();
     cache.expect_subscribe().return_const(());
     cache
+}
+
+/// Nothing to be named, and a floor.
+pub(crate) fn bare(floor: u64) -> CacheLookup {
+    CacheLookup::Floor {
+        floor: UserVersion::new(floor),
+        unusable: None,
+    }
+}
+
+pub(crate) fn granted(floor: u64) -> Acquired {
+    Acquired::Granted {
+        floor: UserVersion::new(floor),
+    }
+}
+
+/// It is asked once, and says this of the one user.
+pub(crate) fn finds_once(cache: &mut MockUserCache, lookup: CacheLookup) {
+    let found = move |_, _: &[_]| Ok(stamped(vec![lookup.clone()]));
+    cache.expect_get_many().once().returning(found);
+}
+
+pub(crate) fn acquires_once(cache: &mut MockUserCache, acquired: Acquired) {
+    let answer = move |_, _: &[_]| Ok(stamped(vec![acquired.clone()]));
+    cache.expect_acquire_many().once().returning(answer);
+}
+
+pub(crate) fn fills_once(cache: &mut MockUserCache, outcome: FillOutcome) {
+    let answer = move |_, _: &[_]| Ok(vec![outcome]);
+    cache.expect_fill_many().once().returning(answer);
+}
+
+pub(crate) fn reads_once(users: &mut MockUserRepository, row: User) {
+    let answer = move |_: &[_]| Ok(vec![row.clone()]);
+    users.expect_find_many().once().returning(answer);
 }
 
 pub(crate) fn unavailable() -> StoreError {

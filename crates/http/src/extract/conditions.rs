@@ -31,7 +31,7 @@ impl EntityTag {
         Self::made(format!("W/\"{:016x}\"", hasher.finish()).into())
     }
 
-    /// The tag that was made of these octets before.
+    /// The tag that is written so.
     pub(crate) fn made(octets: Bytes) -> Self {
         // Quotes, letters and digits are allowed in any header.
         let header = HeaderValue::from_maybe_shared(octets);
