@@ -42,6 +42,7 @@ mod problems;
 mod cache_bodies;
 mod feed_bodies;
 mod kept_answer;
+mod minimum;
 mod paging;
 mod read_headers;
 mod reply;

@@ -152,8 +152,10 @@ impl Envelope {
         let problem = response.extensions().get::<Problem>();
         let was_refused =
             problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
-        if was_refused || is_not_modified(response.status()) {
+        if was_refused {
             charge.give_back();
+        } else if is_not_modified(response.status()) {
+            charge.give_back_without_news();
         }
         charge.describe(response.headers_mut());
         response

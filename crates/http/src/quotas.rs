@@ -17,10 +17,12 @@ use roster_domain::ports::Clock;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::settings::QuotaSettings;
+pub(crate) use meter::Exceeded;
 use meter::{Meter, Taken};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STRONG_READS: &str = "strong-reads";
 
 /// The quotas of every caller.
 pub(crate) struct Quotas {
@@ -47,7 +49,7 @@ impl Quotas {
         Self {
             requests: meter("requests", settings.requests),
             lookups: meter("lookups", settings.lookups),
-            strong_reads: meter("strong-reads", settings.strong_reads),
+            strong_reads: meter(STRONG_READS, settings.strong_reads),
             refused: meter("refused", settings.refused),
             callers: RandomState::new(),
         }
@@ -79,14 +81,21 @@ impl Quotas {
         for meter in applicable.into_iter().flatten() {
             match meter.take(caller) {
                 Ok(taken) => charge.0.push(taken),
-                Err(problem) => {
+                Err(exceeded) => {
                     // What is refused costs nothing anywhere else.
                     charge.give_back();
-                    return Err(problem);
+                    return Err(exceeded.into());
                 }
             }
         }
         Ok(charge)
+    }
+
+    /// Counts a read that does not ask for the primary, but may need it all the same.
+    pub(crate) fn charge_forced(&self, caller: u64) -> Result<Charge<'_>, Exceeded<'_>> {
+        let meter = self.strong_reads.as_ref();
+        let taken = meter.map(|meter| meter.take(caller)).transpose()?;
+        Ok(Charge(taken.into_iter().collect()))
     }
 
     /// Counts a request that was not let in, for whoever sent it; answers why it was not, or
@@ -97,7 +106,7 @@ impl Quotas {
     pub(crate) fn refused(&self, sender: u64, refusal: Problem) -> Problem {
         match self.refused.as_ref().map(|meter| meter.take(sender)) {
             None => refusal,
-            Some(Err(exceeded)) => exceeded,
+            Some(Err(exceeded)) => exceeded.into(),
             Some(Ok(taken)) => refusal
                 .with_header(RATE_LIMIT_POLICY, taken.policy())
                 .with_header(RATE_LIMIT, taken.left()),
@@ -110,6 +119,16 @@ impl Charge<'_> {
     pub(crate) fn give_back(&mut self) {
         for taken in &mut self.0 {
             taken.give_back();
+        }
+    }
+
+    /// Counts a request whose answer said that there is no news in none of them but that of
+    /// reads of the primary, which was asked all the same.
+    pub(crate) fn give_back_without_news(&mut self) {
+        for taken in &mut self.0 {
+            if !taken.is_of(STRONG_READS) {
+                taken.give_back();
+            }
         }
     }
 

@@ -1,19 +1,19 @@
 mod body;
 mod parameters;
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
+use futures::TryFutureExt as _;
 use http::{HeaderValue, StatusCode};
-use roster_app::{Action, Dashboard};
+use roster_app::{Action, Dashboard, DashboardRequest};
 use roster_domain::UserId;
 
+use super::minimum::at_least;
 use super::read_headers::describe_read;
 use super::reply;
 use crate::extract::{ApiPath, ApiQuery, Caller, EntityTag, IfNoneMatch, NoCache};
 use crate::problem::{Problem, ProblemType, documented_problems};
-use crate::services::Services;
+use crate::router::ApiState;
 use body::DashboardBody;
 use parameters::Parameters;
 
@@ -53,7 +53,7 @@ documented_problems!(
     ),
 )]
 pub(super) async fn get_dashboard(
-    State(services): State<Arc<Services>>,
+    State(state): State<ApiState>,
     caller: Caller,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<Parameters>,
@@ -61,22 +61,36 @@ pub(super) async fn get_dashboard(
     held: IfNoneMatch,
 ) -> Result<Response, Problem> {
     caller.may(Action::ReadFeeds(id))?;
-    let dashboard = services.dashboard.get(id, query.request(no_cache)).await?;
+    let request = query.request(no_cache);
+    let read = |freshness| {
+        let request = DashboardRequest {
+            freshness,
+            ..request
+        };
+        let dashboard = state.services.dashboard.get(id, request);
+        dashboard.map_err(Problem::from)
+    };
+    let respond = |dashboard| respond(&dashboard, query.strict, &held);
+    let guards = (&*state.guards, &caller);
+    Ok(at_least(guards, request.freshness, read, respond).await)
+}
+
+fn respond(dashboard: &Dashboard, strict: bool, held: &IfNoneMatch) -> Result<Response, Problem> {
     let (asked, failed) = dashboard.sections();
-    if failed > 0 && (query.strict || failed == asked) {
-        let detail = if query.strict {
+    if failed > 0 && (strict || failed == asked) {
+        let detail = if strict {
             "A section could not be read."
         } else {
             "No section could be read."
         };
         return Err(Problem::new(ProblemType::DependencyUnavailable, detail));
     }
-    let body = reply::serialized(&DashboardBody::from(&dashboard))?;
+    let body = reply::serialized(&DashboardBody::from(dashboard))?;
     let tag = EntityTag::of_content(body::without_moment(&body));
-    let mut response = reply::tagged(&tag, &held, || reply::octets(StatusCode::OK, body));
+    let mut response = reply::tagged(&tag, held, || reply::octets(StatusCode::OK, body));
     response
         .headers_mut()
-        .insert("server-timing", server_timing(&dashboard)?);
+        .insert("server-timing", server_timing(dashboard)?);
     describe_read(&mut response, &dashboard.user);
     Ok(response)
 }

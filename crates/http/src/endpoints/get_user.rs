@@ -4,6 +4,7 @@ use http::StatusCode;
 use roster_app::{Action, AtHand, Found, Freshness, UserError, UserService};
 use roster_domain::{UserId, UserVersion};
 
+use super::minimum::at_least;
 use super::read_headers::{STALENESS_BOUND, describe_read, staleness_bound};
 use super::reply::UserReply;
 use super::user_body::UserBody;
@@ -78,14 +79,14 @@ pub(super) async fn get_user(
     caller.may(Action::ReadUser(id))?;
     let freshness = query.consistency.freshness(no_cache, query.min_version);
     let users = &state.services.users;
-    let found = match users.at_hand(id, freshness) {
-        AtHand::Found(found) => found,
-        not_there => {
-            let is_loading = matches!(not_there, AtHand::Loading);
-            load((users, &state.guards, &caller), id, freshness, is_loading).await?
-        }
+    let is_loading = match users.at_hand(id, freshness) {
+        AtHand::Found(found) => return respond(&found, &held),
+        AtHand::Loading => true,
+        AtHand::Nothing => false,
     };
-    respond(&found, &held)
+    let read = |freshness| load((users, &state.guards, &caller), id, freshness, is_loading);
+    let respond = |found| respond(&found, &held);
+    Ok(at_least((&state.guards, &caller), freshness, read, respond).await)
 }
 
 /// Reads a user whom memory does not have. Who joins a load takes no place.

@@ -8,7 +8,7 @@ use roster_app::PrincipalKey;
 use crate::capacity::{Capacity, Class, Place};
 use crate::extract::Caller;
 use crate::problem::{Problem, ProblemType};
-use crate::quotas::{Charge, Peer, Quotas};
+use crate::quotas::{Charge, Exceeded, Peer, Quotas};
 use crate::services::Services;
 use crate::settings::HttpSettings;
 
@@ -138,6 +138,12 @@ impl Guards {
     ) -> Result<Charge<'_>, Problem> {
         let number = self.quotas.number_of(Sender::from(caller));
         self.quotas.charge(number, route, method, uri, headers)
+    }
+
+    /// Counts a read that may need the primary, though it does not ask for it.
+    pub(crate) fn charge_forced(&self, caller: &Caller) -> Result<Charge<'_>, Exceeded<'_>> {
+        let number = self.quotas.number_of(Sender::from(caller));
+        self.quotas.charge_forced(number)
     }
 
     /// Takes a place for a handler that found no answer in memory.

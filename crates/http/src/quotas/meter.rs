@@ -43,6 +43,12 @@ pub(super) struct Taken<'a> {
     left: u32,
 }
 
+/// One request too many.
+pub(crate) struct Exceeded<'a> {
+    meter: &'a Meter,
+    wait: Duration,
+}
+
 #[derive(Clone)]
 struct PortClock(Arc<dyn Clock>);
 
@@ -77,7 +83,7 @@ impl Meter {
     }
 
     /// Counts one request of a caller.
-    pub(super) fn take(&self, caller: u64) -> Result<Taken<'_>, Problem> {
+    pub(super) fn take(&self, caller: u64) -> Result<Taken<'_>, Exceeded<'_>> {
         let bucket = self.bucket(caller);
         let left = match bucket.limiter.check() {
             Ok(state) => bucket.left(self.rate, &state),
@@ -86,7 +92,10 @@ impl Meter {
                     left
                 } else {
                     let now = clock::Clock::now(&self.clock);
-                    return Err(self.refusal(until.wait_time_from(now)));
+                    return Err(Exceeded {
+                        meter: self,
+                        wait: until.wait_time_from(now),
+                    });
                 }
             }
         };
@@ -154,7 +163,19 @@ impl Bucket {
     }
 }
 
+impl From<Exceeded<'_>> for Problem {
+    /// Refuses the request, which is counted.
+    fn from(exceeded: Exceeded<'_>) -> Self {
+        exceeded.meter.refusal(exceeded.wait)
+    }
+}
+
 impl Taken<'_> {
+    /// Whether it was counted in the quota of this name.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        self.meter.name == name
+    }
+
     pub(super) fn give_back(&mut self) {
         self.bucket.returned.fetch_add(1, Ordering::Relaxed);
         self.left += 1;

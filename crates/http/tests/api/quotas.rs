@@ -1,13 +1,15 @@
 //! How much one caller may ask for, as answers tell it.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use roster_adapters_memory::{MemoryUserWrites, MemoryUsers};
 use roster_http::settings::Rate;
 use serde_json::json;
 
-use crate::support::{Api, NOBODY, Parts, get, post};
+use crate::support::{Api, NOBODY, Parts, get, patch, post};
 
 fn rate(requests: u32, seconds: u32) -> Option<Rate> {
     let requests = NonZeroU32::new(requests)?;
@@ -105,4 +107,106 @@ async fn look_ups_and_reads_of_the_primary_have_their_own() {
     let cached = api.send(get(&format!("/v1/users/{NOBODY}"))).await;
     assert_eq!(cached.problem(), "user-not-found");
     assert_eq!(cached.header("ratelimit"), None);
+}
+
+#[tokio::test]
+async fn a_minimum_that_forces_a_read_of_the_primary_counts_as_one() {
+    let mut parts = Parts::new().with_shared_cache();
+    parts.settings.quotas.strong_reads = rate(4, 60);
+    let api = parts.build();
+    let user = format!("/v1/users/{}", api.create(1).await["id"].as_str().unwrap());
+    let at = |uri: &str, least: u64| get(&format!("{uri}?min_version={least}"));
+    let dashboard = format!("{user}/dashboard");
+    // What the caches answer, or do not know yet, does not count.
+    for uri in [&user, &dashboard] {
+        for _ in 0..10 {
+            let answer = api.send(at(uri, 1)).await;
+            assert_eq!(answer.status, 200, "{uri}");
+            assert_eq!(answer.header("ratelimit"), None, "{uri}");
+        }
+    }
+    let absent = format!("/v1/users/{NOBODY}");
+    let forced = [
+        (at(&user, 99), "version-ahead"),
+        (at(&dashboard, 99), "version-ahead"),
+        (at(&absent, 99), "user-not-found"),
+        (at(&format!("{absent}/dashboard"), 99), "user-not-found"),
+    ];
+    for ((call, problem), left) in forced.into_iter().zip([3, 2, 1, 0]) {
+        let answer = api.send(call).await;
+        assert_eq!(answer.problem(), problem);
+        let told = answer.header("ratelimit").unwrap();
+        let expected = format!("\"strong-reads\";r={left};");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+    // Whoever goes on is refused, whatever is asked for, before the primary is read again.
+    for uri in [&user, &dashboard, &absent] {
+        let refused = api.send(at(uri, 99)).await;
+        assert_eq!(refused.problem(), "quota-exceeded", "{uri}");
+        assert!(refused.header("retry-after").is_some(), "{uri}");
+    }
+    let strong = format!("{user}?consistency=strong");
+    assert_eq!(api.send(get(&strong)).await.problem(), "quota-exceeded");
+    // What needs no forced read is answered all the same.
+    for uri in [&user, &dashboard] {
+        assert_eq!(api.send(at(uri, 1)).await.status, 200, "{uri}");
+    }
+    let metrics = api.metrics.render();
+    let line = "roster_http_quota_exceeded_total{quota=\"strong-reads\"} 4";
+    assert!(metrics.contains(line), "{metrics}");
+    api.clock.advance(Duration::from_secs(15));
+    assert_eq!(api.send(at(&user, 99)).await.problem(), "version-ahead");
+}
+
+#[tokio::test]
+async fn a_minimum_that_only_the_primary_satisfies_counts_when_it_does() {
+    let mut parts = Parts::new().with_shared_cache();
+    parts.settings.quotas.strong_reads = rate(3, 60);
+    let store = parts.store.clone();
+    let api = parts.build();
+    let id = api.create(1).await["id"].as_str().unwrap().to_owned();
+    let uri = format!("/v1/users/{id}");
+    for _ in 0..2 {
+        assert_eq!(api.send(get(&uri)).await.status, 200);
+    }
+    // Another process changes the user, and no cache has heard of it.
+    let other = Parts {
+        store: store.clone(),
+        users: Arc::new(MemoryUsers::new(store.clone())),
+        writes: Arc::new(MemoryUserWrites::new(store)),
+        ..Parts::new()
+    };
+    let changed = other.build();
+    let call = patch(&uri, &json!({ "name": "Changed elsewhere" }));
+    assert_eq!(changed.send(call).await.status, 200);
+    let forced = api.send(get(&format!("{uri}?min_version=2"))).await;
+    assert_eq!(forced.header("etag"), Some("\"v2\""));
+    assert_eq!(
+        forced.header("ratelimit"),
+        Some("\"strong-reads\";r=2;t=20")
+    );
+    // Now the caches have it.
+    let cached = api.send(get(&format!("{uri}?min_version=2"))).await;
+    assert_eq!(cached.header("etag"), Some("\"v2\""));
+    assert_eq!(cached.header("ratelimit"), None);
+}
+
+#[tokio::test]
+async fn the_primary_is_not_read_for_nothing_because_there_is_no_news() {
+    let mut parts = Parts::new();
+    parts.settings.quotas.requests = rate(100, 60);
+    parts.settings.quotas.strong_reads = rate(2, 60);
+    let api = parts.build();
+    let id = api.create(1).await["id"].as_str().unwrap().to_owned();
+    let strong = || {
+        let uri = format!("/v1/users/{id}?consistency=strong");
+        get(&uri).header("if-none-match", "*")
+    };
+    for _ in 0..2 {
+        let answer = api.send(strong()).await;
+        assert_eq!(answer.status, 304);
+        let told: Vec<_> = answer.headers.get_all("ratelimit").iter().collect();
+        assert_eq!(told[0], "\"requests\";r=99;t=1", "it costs nothing else");
+    }
+    assert_eq!(api.send(strong()).await.problem(), "quota-exceeded");
 }
