@@ -32,7 +32,7 @@ pub use local_key::{Grant, LocalKey, LocalKeyError};
 
 pub(crate) use gate::Gate;
 pub(crate) use hosts::Hosts;
-pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use refusal::{Reason, Refusal, TurnedAway};
 
 /// Whether callers are asked who they are.
 #[derive(Clone)]

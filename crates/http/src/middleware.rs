@@ -23,7 +23,7 @@ use roster_domain::ports::Clock;
 
 pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
 
-use crate::authentication::{Gate, Hosts};
+use crate::authentication::{Gate, Hosts, TurnedAway};
 use crate::capacity::Class;
 use crate::endpoints::{is_not_modified, is_open};
 use crate::metrics::Metrics;
@@ -98,7 +98,7 @@ impl Envelope {
     }
 
     /// Finds out who sends a request for a route that asks for it.
-    async fn let_in(&self, request: &mut Request, route: &str) -> Result<(), Problem> {
+    async fn let_in(&self, request: &mut Request, route: &str) -> Result<(), TurnedAway> {
         if !is_open(route) {
             let caller = self.gate.admit(request.headers()).await?;
             request.extensions_mut().insert(caller);
@@ -120,8 +120,8 @@ impl Envelope {
         if let Some(matched) = matched {
             let let_in = self.let_in(&mut request, matched.as_str());
             let let_in = guarded::run(let_in, &*self.clock, Some(self.deadline)).await;
-            if let Err(problem) = let_in.flatten() {
-                return self.guards.refused(&request, problem).into_response();
+            if let Err(turned_away) = let_in.unwrap_or_else(|problem| Err(problem.into())) {
+                return self.guards.refused(&request, turned_away).into_response();
             }
         }
         let admitted = match self.guards.admit(&mut request, matched) {

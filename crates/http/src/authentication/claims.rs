@@ -48,8 +48,11 @@ impl Claims {
         let soon = now.plus(LEEWAY);
         let early = |moment: Option<Timestamp>| moment.is_some_and(|moment| moment > soon);
         let end = self.expires.plus(LEEWAY);
-        if end <= now || early(self.not_before) || early(self.issued) {
+        if early(self.not_before) || early(self.issued) {
             return Err(Reason::Time);
+        }
+        if end <= now {
+            return Err(Reason::Expired);
         }
         Ok(end.since(now))
     }
@@ -168,7 +171,8 @@ mod tests {
     fn the_clocks_may_be_a_minute_apart() {
         let left = |more, now| claims(more).unwrap().left(at(now));
         assert_eq!(left(r#","exp":1000"#, 1_059), Ok(Duration::from_secs(1)));
-        assert_eq!(left(r#","exp":1000"#, 1_060), Err(Reason::Time));
+        assert_eq!(left(r#","exp":1000"#, 1_060), Err(Reason::Expired));
+        assert_eq!(left(r#","exp":1000,"nbf":2000"#, 1_060), Err(Reason::Time));
         assert!(left(r#","exp":1000,"nbf":500"#, 440).is_ok());
         assert_eq!(left(r#","exp":1000,"nbf":500"#, 439), Err(Reason::Time));
         assert_eq!(left(r#","exp":1000,"iat":500"#, 439), Err(Reason::Time));

@@ -4,10 +4,9 @@ use futures::FutureExt as _;
 use http::HeaderMap;
 use roster_app::{Standing, UserService};
 
-use super::{Authentication, Reason, Refusal};
+use super::{Authentication, Reason, Refusal, TurnedAway};
 use crate::extract::Caller;
 use crate::metrics::RefusedTokens;
-use crate::problem::Problem;
 use crate::services::Services;
 
 /// Lets callers in, or does not.
@@ -27,7 +26,7 @@ impl Gate {
     }
 
     /// Who sends a request with these headers.
-    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Caller, TurnedAway> {
         let admitted = self.examine(headers).await;
         admitted.map_err(|refusal| {
             if let Refusal::Token(reason) = refusal {

@@ -74,8 +74,9 @@ impl Issuers {
         if !key.has_signed(&token) {
             return Err(Refusal::Token(Reason::Signature));
         }
-        let left = claims.left(self.clock.now()).map_err(Refusal::Token)?;
         let principal = Arc::new(issuer.principal(&claims).map_err(Refusal::Token)?);
+        // Last: nothing else is wrong with a token that has merely expired.
+        let left = claims.left(self.clock.now()).map_err(Refusal::Token)?;
         let until = self.clock.monotonic().saturating_add(left);
         self.remembered
             .insert(digest, Arc::clone(&principal), until, number, generation);

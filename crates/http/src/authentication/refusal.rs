@@ -32,7 +32,9 @@ pub(crate) enum Reason {
     Signature,
     /// It is meant for another service.
     Audience,
-    /// It is over, or not valid yet.
+    /// It is over, and right in everything else: its issuer made it for this service.
+    Expired,
+    /// It is not valid yet, or does not say until when.
     Time,
     /// It names no subject that the issuer may speak of.
     Subject,
@@ -40,9 +42,17 @@ pub(crate) enum Reason {
     Revoked,
 }
 
+/// A request that is not let in.
+pub(crate) struct TurnedAway {
+    /// What it is answered.
+    pub(crate) problem: Problem,
+    /// Whether it may be one of many that try what lets them in.
+    pub(crate) may_be_a_guess: bool,
+}
+
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Malformed,
         Self::Header,
         Self::Algorithm,
@@ -50,6 +60,7 @@ impl Reason {
         Self::Key,
         Self::Signature,
         Self::Audience,
+        Self::Expired,
         Self::Time,
         Self::Subject,
         Self::Revoked,
@@ -65,9 +76,41 @@ impl Reason {
             Self::Key => "key",
             Self::Signature => "signature",
             Self::Audience => "audience",
+            Self::Expired => "expired",
             Self::Time => "time",
             Self::Subject => "subject",
             Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether a request may be one of many that try what lets them in. Who brings a token that
+    /// was good until its time was over does not guess.
+    fn may_be_a_guess(self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Token(reason) => reason != Reason::Expired,
+            Self::NoKeys => false,
+        }
+    }
+}
+
+impl From<Refusal> for TurnedAway {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            problem: refusal.into(),
+            may_be_a_guess: refusal.may_be_a_guess(),
+        }
+    }
+}
+
+impl From<Problem> for TurnedAway {
+    /// Before anybody knew who it is.
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            may_be_a_guess: false,
         }
     }
 }
@@ -84,7 +127,7 @@ impl From<Refusal> for Problem {
                     "The keys of the token's issuer cannot be read just now.",
                 );
             }
-            Refusal::Token(Reason::Time) => EXPIRED,
+            Refusal::Token(Reason::Expired | Reason::Time) => EXPIRED,
             Refusal::Token(_) => REFUSED,
         };
         Self::new(ProblemType::Unauthenticated, detail).with_header(

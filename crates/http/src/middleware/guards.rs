@@ -5,6 +5,7 @@ use http::{Extensions, HeaderMap, Method, Uri};
 use hyper::body::Body as _;
 use roster_app::PrincipalKey;
 
+use crate::authentication::TurnedAway;
 use crate::capacity::{Capacity, Class, Place};
 use crate::extract::Caller;
 use crate::problem::{Problem, ProblemType};
@@ -121,12 +122,16 @@ impl Guards {
     }
 
     /// What a request is answered that was not let in; whose it is, only its address tells.
-    pub(super) fn refused(&self, request: &Request, refusal: Problem) -> Problem {
-        if refusal.kind() != ProblemType::Unauthenticated {
-            return refusal;
+    pub(super) fn refused(&self, request: &Request, refusal: TurnedAway) -> Problem {
+        let TurnedAway {
+            problem,
+            may_be_a_guess,
+        } = refusal;
+        if !may_be_a_guess {
+            return problem;
         }
         let sender = Sender::of(request.extensions());
-        self.quotas.refused(self.quotas.number_of(sender), refusal)
+        self.quotas.refused(self.quotas.number_of(sender), problem)
     }
 
     /// Counts a read that memory may answer in its caller's quotas. It takes no place.

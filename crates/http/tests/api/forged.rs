@@ -565,6 +565,7 @@ async fn what_is_refused_is_counted_by_its_reason_and_shown_to_nobody() {
         "key",
         "signature",
         "audience",
+        "expired",
         "time",
         "subject",
         "revoked",

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use jsonwebtoken::Algorithm as Signing;
 use roster_adapters_memory::{MemoryUserWrites, MemoryUsers};
+use roster_domain::ports::Clock;
+use roster_http::authentication::{Authentication, Issuers};
 use roster_http::settings::Rate;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::forge::{ISSUER, Signer, Site};
 use crate::support::{Api, NOBODY, Parts, get, patch, post};
 
 fn rate(requests: u32, seconds: u32) -> Option<Rate> {
@@ -209,4 +213,52 @@ async fn the_primary_is_not_read_for_nothing_because_there_is_no_news() {
         assert_eq!(told[0], "\"requests\";r=99;t=1", "it costs nothing else");
     }
     assert_eq!(api.send(strong()).await.problem(), "quota-exceeded");
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_and_is_over_is_no_guess() {
+    const RSA: Signer<'_> = Signer::Rsa(Signing::RS256);
+    let mut parts = Parts::new();
+    parts.settings.quotas.refused = rate(3, 3_600);
+    let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as _;
+    let site = Site::new();
+    let now = clock.now().unix_micros() / 1_000_000;
+    let issuers = Issuers::new(vec![site.issuer(Arc::clone(&clock))], clock);
+    parts.authentication = Authentication::required(issuers);
+    let api = parts.build();
+    let header = json!({ "alg": "RS256", "kid": "rsa" }).to_string();
+    let token = |audience: &str, not_before: i64, signer| {
+        let over = now - 3_600;
+        let claims: Value = json!({
+            "iss": ISSUER, "aud": audience, "sub": NOBODY, "exp": over, "nbf": not_before,
+        });
+        get("/v1/me").token(&crate::forge::token(&header, &claims.to_string(), signer))
+    };
+    let expired = || token("roster", 0, RSA);
+    // A client that has not noticed yet, as often as it likes.
+    for _ in 0..50 {
+        let answer = api.send(expired()).await;
+        assert_eq!(answer.problem(), "unauthenticated");
+        assert_eq!(answer.header("ratelimit"), None);
+    }
+    // What is over and was never good is counted as anything else is.
+    for (call, left) in [
+        (token("roster", 0, Signer::StrangersRsa), 2),
+        (token("elsewhere", 0, RSA), 1),
+        (token("roster", now + 3_600, RSA), 0),
+    ] {
+        let answer = api.send(call).await;
+        assert_eq!(answer.problem(), "unauthenticated");
+        let told = answer.header("ratelimit").unwrap();
+        assert!(
+            told.starts_with(&format!("\"refused\";r={left};")),
+            "{told}"
+        );
+    }
+    assert_eq!(api.send(get("/v1/me")).await.problem(), "quota-exceeded");
+    // It is still told what it needs to hear.
+    assert_eq!(api.send(expired()).await.problem(), "unauthenticated");
+    let metrics = api.metrics.render();
+    let line = "roster_tokens_refused_total{reason=\"expired\"} 51";
+    assert!(metrics.contains(line), "{metrics}");
 }
