@@ -38,6 +38,8 @@ pub(super) enum DialError {
     Refused(#[source] RedisError),
     #[error("the server is a {0}, and only a primary may be asked")]
     WrongRole(String),
+    #[error("the server is Redis {0}, and 6.2 is the oldest that is asked")]
+    TooOld(String),
 }
 
 impl Dialer {
@@ -155,6 +157,9 @@ async fn set_up(mut link: Link) -> Result<Dialed, DialError> {
     if let Some(role) = other_role(&hello) {
         return Err(DialError::WrongRole(role.to_owned()));
     }
+    if let Some(version) = text_field(&hello, "version").filter(|version| is_too_old(version)) {
+        return Err(DialError::TooOld(version.to_owned()));
+    }
     link.is_cluster = mode == Some("cluster");
     Ok(Dialed { link, untracked })
 }
@@ -162,6 +167,18 @@ async fn set_up(mut link: Link) -> Result<Dialed, DialError> {
 /// The role in a reply to `HELLO`, when it is not that of a primary.
 pub(super) fn other_role(hello: &Value) -> Option<&str> {
     text_field(hello, "role").filter(|role| *role != "master")
+}
+
+/// Whether a server of this version lacks what the scripts call. One that counts otherwise is
+/// taken at its word that it speaks the protocol.
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version
+        .split('.')
+        .map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => (major, minor) < (6, 2),
+        _ => false,
+    }
 }
 
 fn run_id(info: &str) -> Option<&str> {
@@ -198,6 +215,19 @@ mod tests {
     impl InvalidationSink for Heard {
         fn push(&self, push: CachePush) {
             self.0.lock().unwrap().push(push);
+        }
+    }
+
+    #[test]
+    fn servers_before_6_2_are_too_old() {
+        for version in ["6.0.16", "6.1", "5.0.14", "2.8.24"] {
+            assert!(is_too_old(version), "{version}");
+        }
+        for version in ["6.2.0", "6.3.4", "7.0.15", "8.2.1", "10.0", "255.255.255"] {
+            assert!(!is_too_old(version), "{version}");
+        }
+        for version in ["", "7", "unstable", "v6.0", "6.x"] {
+            assert!(!is_too_old(version), "{version}");
         }
     }
 

@@ -1,9 +1,8 @@
 -- KEYS[1]; ARGV: token, envelope, milliseconds to keep it.
 -- Answers 0 refused, 1 stored, 2 older than the floor. Closed by default: no lease, no fill.
 -- GETEX is a write to the server: what only a fill read is not tracked, and its own SET not pushed
--- back to it. A server that is too old for it, or a key of another type, answers an error.
+-- back to it. A key of another type answers an error.
 local c = redis.pcall('GETEX', KEYS[1])
-if type(c) == 'table' then c = redis.pcall('GET', KEYS[1]) end
 if type(c) ~= 'string' or #c ~= 49 or string.sub(c, 1, 1) ~= 'L'
   or string.sub(c, 34, 49) ~= ARGV[1] then
   return 0

@@ -9,11 +9,10 @@ use std::time::Duration;
 use roster_adapters_redis::RedisUserCache;
 use roster_domain::UserId;
 use roster_domain::ports::{CachePush, ConnectionEpoch, InvalidationSink, UserCache};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{ID, KEY, OURS, cache, key, numbered, patient, unusable};
+use crate::fake_server::FakeServer;
+use crate::support::{ID, OURS, cache, key, numbered, patient, unusable};
 
 /// The smallest cache that can be kept right.
 #[derive(Default)]
@@ -131,62 +130,13 @@ async fn p02_without_the_guard_the_same_segment_leaves_it_stale() {
 
 /// Reads a key from a server that voids each reply with the next octet.
 async fn races_with_a_fake_server(is_guarded: bool) -> Arc<Map> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("redis://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn(async move {
-        let mut clients = JoinSet::new();
-        while let Ok((client, _)) = listener.accept().await {
-            clients.spawn(fake_server(client));
-        }
-    });
-    let (cache, _) = cache(patient(&url)).await;
+    let server = FakeServer::start("7.0.15").await;
+    let (cache, _) = cache(patient(&server.url())).await;
     let map = Map::of(&cache);
     for _ in 0..ROUNDS {
         map.read(&cache, ID, is_guarded).await;
     }
     // The reader has passed on whatever it holds.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    serving.abort();
     map
-}
-
-/// Speaks as much of the protocol as the adapter asks for.
-async fn fake_server(client: TcpStream) -> std::io::Result<()> {
-    client.set_nodelay(true)?;
-    let mut client = BufReader::new(client);
-    loop {
-        let words = read_command(&mut client).await?;
-        let first = words[0].to_ascii_uppercase();
-        let reply = match first.as_str() {
-            "HELLO" => "%3\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n\
-                        $4\r\nrole\r\n$6\r\nmaster\r\n"
-                .to_owned(),
-            "INFO" => "$23\r\n# Server\r\nrun_id:fake\r\n\r\n".to_owned(),
-            "GET" => format!(
-                "$5\r\nstale\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n${}\r\n{KEY}\r\n",
-                KEY.len()
-            ),
-            _ => "+OK\r\n".to_owned(),
-        };
-        client.get_mut().write_all(reply.as_bytes()).await?;
-    }
-}
-
-async fn read_command(client: &mut BufReader<TcpStream>) -> std::io::Result<Vec<String>> {
-    let mut words = Vec::new();
-    for _ in 0..read_length(client).await? {
-        let mut word = vec![0; read_length(client).await? + 2];
-        client.read_exact(&mut word).await?;
-        word.truncate(word.len() - 2);
-        words.push(String::from_utf8_lossy(&word).into_owned());
-    }
-    Ok(words)
-}
-
-async fn read_length(client: &mut BufReader<TcpStream>) -> std::io::Result<usize> {
-    let mut line = String::new();
-    if client.read_line(&mut line).await? == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    line[1..].trim_end().parse().map_err(std::io::Error::other)
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use roster_adapters_redis::{RedisEvent, RedisObserver, RedisUserCache};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::fake_server::FakeServer;
 use crate::support::{Tally, patient, until};
 
 /// What all tests of this process log: a subscriber for one thread alone would lose lines,
@@ -109,4 +110,20 @@ async fn a_server_that_refuses_to_track_is_one_warning_however_often_it_is_lost(
     }
     assert_eq!(lines.with("does not track what this connection reads"), 1);
     drop(cache);
+}
+
+/// Without the commands that the scripts call its answers would be refused fills: a cache that is
+/// there and never holds anything.
+#[tokio::test]
+async fn a_server_that_is_too_old_is_one_warning_and_is_not_asked() {
+    let server = FakeServer::start("6.0.16").await;
+    let lines = Lines::about(server.addr);
+    let tally = Arc::new(Tally::default());
+    let observer: Arc<dyn RedisObserver> = Arc::<Tally>::clone(&tally);
+    let cache = RedisUserCache::observed(patient(&server.url()), observer).unwrap();
+    until(|| tally.of(RedisEvent::ConnectFailed) >= 3).await;
+    assert!(!cache.is_connected());
+    assert_eq!(lines.with("WARN"), 1);
+    let why = "the server is Redis 6.0.16, and 6.2 is the oldest that is asked";
+    assert_eq!(lines.with(why), 1);
 }

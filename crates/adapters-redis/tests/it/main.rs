@@ -10,6 +10,7 @@
 mod support;
 
 mod contracts;
+mod fake_server;
 mod faults;
 mod guarding;
 mod load;
