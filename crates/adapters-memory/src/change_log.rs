@@ -43,15 +43,19 @@ impl ChangeLog for MemoryChangeLog {
     ) -> Result<PendingChanges, StoreError> {
         Ok(self.store.with(|state| {
             let changes = state.changes.iter();
-            let pending = changes.filter(|(_, row)| row.applied_to.as_ref() != Some(incarnation));
+            let pending: Vec<_> = changes
+                .filter(|(_, row)| row.applied_to.as_ref() != Some(incarnation))
+                .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                .collect();
             PendingChanges {
                 changes: pending
-                    .take(usize::try_from(limit).unwrap_or(usize::MAX))
+                    .iter()
                     .map(|((id, version), _)| Invalidation {
                         id: *id,
                         floor: *version,
                     })
                     .collect(),
+                oldest: pending.iter().map(|(_, row)| row.at).min(),
                 at: state.now,
                 namespace: state.namespace,
             }

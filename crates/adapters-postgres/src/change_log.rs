@@ -129,6 +129,7 @@ struct PendingRow {
     standby: bool,
     user_id: Option<Uuid>,
     version: Option<i64>,
+    changed_at: Option<Moment>,
 }
 
 /// The arms are the ranges of `user_changes_by_applied_to` around this incarnation. Their order
@@ -141,16 +142,17 @@ async fn pending(
     let rows = sqlx::query_as!(
         PendingRow,
         r#"SELECT n.database, n.epoch, now() AS "at!", pg_is_in_recovery() AS "standby!",
-                  p.user_id AS "user_id?", p.version AS "version?"
+                  p.user_id AS "user_id?", p.version AS "version?",
+                  p.changed_at AS "changed_at?"
            FROM cache_namespace n
            LEFT JOIN (
-               (SELECT user_id, version FROM user_changes WHERE applied_to IS NULL
+               (SELECT user_id, version, changed_at FROM user_changes WHERE applied_to IS NULL
                 ORDER BY applied_to LIMIT $2)
                UNION ALL
-               (SELECT user_id, version FROM user_changes WHERE applied_to < $1
+               (SELECT user_id, version, changed_at FROM user_changes WHERE applied_to < $1
                 ORDER BY applied_to LIMIT $2)
                UNION ALL
-               (SELECT user_id, version FROM user_changes WHERE applied_to > $1
+               (SELECT user_id, version, changed_at FROM user_changes WHERE applied_to > $1
                 ORDER BY applied_to LIMIT $2)
                LIMIT $2
            ) p ON true
@@ -175,6 +177,10 @@ async fn pending(
             epoch: first.epoch.as_u128(),
         },
         changes: rows.iter().filter_map(PendingRow::invalidation).collect(),
+        oldest: rows
+            .iter()
+            .filter_map(|row| Some(row.changed_at.as_ref()?.0))
+            .min(),
     })
 }
 

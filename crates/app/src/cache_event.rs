@@ -68,6 +68,12 @@ pub enum CacheEvent {
         /// How many changes that were.
         changes: usize,
     },
+    /// How old the oldest change was that this round of this process's relay has found pending;
+    /// zero while it has found none. `None` when it did not look, because another process's does.
+    RelayLag {
+        /// By the database's clock.
+        lag: Option<Duration>,
+    },
     /// A round of the relay ended early.
     RelayFailed,
     /// The relay replaced the cache epoch, so that every value is loaded anew.

@@ -59,6 +59,7 @@ macro_rules! __change_log_cases {
                 pending_shows_every_caller_the_same,
                 pending_answers_the_namespace,
                 pending_answers_a_time_that_does_not_go_back,
+                pending_answers_when_the_oldest_of_its_changes_was_made,
                 pending_sees_what_was_acknowledged_to_its_writer;
             acknowledging:
                 an_acknowledged_change_is_not_pending,

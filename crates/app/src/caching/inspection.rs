@@ -41,6 +41,9 @@ pub struct SharedOverview {
     pub bound: StalenessBound,
     /// How far the watermark was behind the shared cache's time when it was read last.
     pub watermark_behind: Option<Duration>,
+    /// How old the oldest change was that the last round of this process's relay found pending;
+    /// `None` while another process's looks.
+    pub relay_lag: Option<Duration>,
     /// Changes that this process's relay delivered.
     pub relayed: u64,
     /// Rounds of this process's relay that failed.
@@ -107,6 +110,7 @@ impl CachedUsers {
                     StalenessBound::Proven(proof.bound(now))
                 }),
                 watermark_behind: self.tally.behind(),
+                relay_lag: self.tally.lag(),
                 relayed,
                 relay_failures,
                 pending: self.pending.len() as u64,

@@ -95,9 +95,10 @@ impl Relay {
     fn tell(&self, outcome: Result<Round, RelayError>, failing: bool) -> bool {
         match outcome {
             Ok(round) => {
-                if let Round::Done { changes, .. } = round {
-                    self.observer.observe(CacheEvent::Relayed { changes });
-                }
+                self.observer.observe(match round {
+                    Round::Done { changes, .. } => CacheEvent::Relayed { changes },
+                    Round::Busy => CacheEvent::RelayLag { lag: None },
+                });
                 if failing {
                     tracing::info!("the relay of the change log works again");
                 }
@@ -129,6 +130,7 @@ impl Relay {
         };
         self.note(&round.begun().incarnation);
         let mut changes = 0;
+        let mut lag = Duration::ZERO;
         // From when on the change log has to tell what the cache's data lacks.
         let mut since = round
             .begun()
@@ -137,6 +139,10 @@ impl Relay {
             .map(|mark| mark.snapshot_at);
         loop {
             let pending = self.pending(&*round, &mut since).await?;
+            lag = lag.max(pending.lag());
+            // Before the changes are delivered: it is told also when that fails.
+            self.observer
+                .observe(CacheEvent::RelayLag { lag: Some(lag) });
             round.invalidate_many(&pending.changes).await?;
             self.change_log
                 .acknowledge(&round.begun().incarnation, &pending.changes)

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{CacheEvent, CacheObserver, Tier};
 
+/// No duration, where one is kept in microseconds.
+const NOTHING: u64 = u64::MAX;
+
 /// Counts what an operator asks about first, and passes every event on.
 pub(super) struct Tally {
     next: Arc<dyn CacheObserver>,
@@ -12,8 +15,10 @@ pub(super) struct Tally {
     unproven: AtomicU64,
     relayed: AtomicU64,
     relay_failures: AtomicU64,
-    /// In microseconds; [`u64::MAX`] where nothing is proven.
+    /// In microseconds; [`NOTHING`] where nothing is proven.
     behind: AtomicU64,
+    /// In microseconds; [`NOTHING`] where this process's relay does not look.
+    lag: AtomicU64,
 }
 
 impl Tally {
@@ -24,7 +29,8 @@ impl Tally {
             unproven: AtomicU64::default(),
             relayed: AtomicU64::default(),
             relay_failures: AtomicU64::default(),
-            behind: AtomicU64::new(u64::MAX),
+            behind: AtomicU64::new(NOTHING),
+            lag: AtomicU64::new(NOTHING),
         }
     }
 
@@ -46,8 +52,12 @@ impl Tally {
 
     /// How far the watermark was behind when it was read last.
     pub(super) fn behind(&self) -> Option<Duration> {
-        let behind = self.behind.load(Ordering::Relaxed);
-        (behind != u64::MAX).then(|| Duration::from_micros(behind))
+        known(&self.behind)
+    }
+
+    /// How old the oldest change was that the last look of this process's relay found pending.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        known(&self.lag)
     }
 }
 
@@ -63,15 +73,23 @@ impl CacheObserver for Tally {
             CacheEvent::Unproven => add(&self.unproven, 1),
             CacheEvent::Relayed { changes } => add(&self.relayed, changes as u64),
             CacheEvent::RelayFailed => add(&self.relay_failures, 1),
-            CacheEvent::Probed { behind } => {
-                let micros = behind.map(|behind| u64::try_from(behind.as_micros()));
-                let micros = micros.and_then(Result::ok).unwrap_or(u64::MAX);
-                self.behind.store(micros, Ordering::Relaxed);
-            }
+            CacheEvent::Probed { behind } => note(&self.behind, behind),
+            CacheEvent::RelayLag { lag } => note(&self.lag, lag),
             _ => {}
         }
         self.next.observe(event);
     }
+}
+
+fn note(kept: &AtomicU64, duration: Option<Duration>) {
+    let micros = duration.map(|duration| u64::try_from(duration.as_micros()));
+    let micros = micros.and_then(Result::ok).unwrap_or(NOTHING);
+    kept.store(micros, Ordering::Relaxed);
+}
+
+fn known(kept: &AtomicU64) -> Option<Duration> {
+    let micros = kept.load(Ordering::Relaxed);
+    (micros != NOTHING).then(|| Duration::from_micros(micros))
 }
 
 const fn place(tier: Tier) -> usize {

@@ -9,7 +9,7 @@ use roster_app::{CacheEvent, StalenessBound};
 use roster_domain::UserVersion;
 use roster_domain::ports::ChangeLog as _;
 
-use crate::fleet::{Fleet, ROUNDS, SECOND, pass};
+use crate::fleet::{Fleet, Node, ROUNDS, SECOND, pass};
 use crate::support::{draft, id, renamed};
 
 #[tokio::test(start_paused = true)]
@@ -186,6 +186,33 @@ async fn one_relay_works_at_a_time_and_the_next_takes_over() {
     let before = next.rounds();
     pass(Duration::from_millis(500)).await;
     assert!(next.rounds() > before);
+}
+
+/// A change that nobody delivers is as old as the next look finds it; who does not look says so.
+#[tokio::test(start_paused = true)]
+async fn a_relay_says_how_old_the_oldest_change_is_that_it_finds() {
+    let fleet = Fleet::new();
+    let lag = |node: &Node| node.service.cache_overview().shared.unwrap().relay_lag;
+    assert_eq!(lag(&fleet.near), None, "nothing has looked");
+    fleet.near.service.create(draft(1)).await.unwrap();
+    pass(SECOND).await;
+    let (holder, next) = fleet.holder_and_next();
+    assert_eq!((lag(holder), lag(next)), (Some(Duration::ZERO), None));
+
+    fleet.cut_relays(true);
+    fleet.commit_and_die(1, "Changed").await;
+    pass(SECOND * 3).await;
+    fleet.cut_relays(false);
+    pass(SECOND).await;
+
+    let found = holder.events.longest_lag().max(next.events.longest_lag());
+    let waited = SECOND * 3..=SECOND * 3 + ROUNDS;
+    assert!(waited.contains(&found), "{found:?}");
+    let lags = [lag(holder), lag(next)];
+    assert!(
+        lags.contains(&Some(Duration::ZERO)) && lags.contains(&None),
+        "{lags:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

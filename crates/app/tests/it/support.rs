@@ -78,6 +78,16 @@ impl Events {
             .filter(|event| matches(event))
             .count()
     }
+
+    /// How old the oldest change was that a relay found.
+    pub(crate) fn longest_lag(&self) -> Duration {
+        let events = self.0.lock().unwrap();
+        let lags = events.iter().filter_map(|event| match event {
+            CacheEvent::RelayLag { lag } => *lag,
+            _ => None,
+        });
+        lags.max().unwrap_or_default()
+    }
 }
 
 impl CacheObserver for Events {

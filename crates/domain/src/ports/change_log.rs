@@ -49,10 +49,21 @@ pub struct PendingChanges {
     /// Each change as the invalidation that it calls for: its floor is the row's version after
     /// the change.
     pub changes: Vec<Invalidation>,
+    /// When the transaction of the oldest of them began, by the database's clock; `None` when
+    /// there are none.
+    pub oldest: Option<Timestamp>,
     /// When the statement began, by the database's clock.
     pub at: Timestamp,
     /// The namespace of the same snapshot.
     pub namespace: CacheNamespace,
+}
+
+impl PendingChanges {
+    /// How old the oldest of the changes was when the statement began; zero when there are none.
+    pub fn lag(&self) -> Duration {
+        self.oldest
+            .map_or(Duration::ZERO, |oldest| self.at.since(oldest))
+    }
 }
 
 /// Which values of a shared cache belong to this database, as it is now.

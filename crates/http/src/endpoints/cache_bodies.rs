@@ -85,6 +85,10 @@ pub(crate) struct SharedCacheStatus {
     /// nothing.
     #[schema(required = true, example = 0.102)]
     pub(crate) watermark_behind_seconds: Option<f64>,
+    /// How old the oldest change was that the last round of this process's relay found
+    /// undelivered, in seconds, 0 when there was none; null while another process's relay looks.
+    #[schema(required = true, example = 0)]
+    pub(crate) relay_lag_seconds: Option<f64>,
     /// Changes that this process's relay delivered.
     #[schema(example = 5)]
     pub(crate) relayed: u64,
@@ -177,6 +181,7 @@ impl From<SharedOverview> for SharedCacheStatus {
             tracked: shared.tracked,
             bound_seconds: bound.map(seconds),
             watermark_behind_seconds: shared.watermark_behind.map(seconds),
+            relay_lag_seconds: shared.relay_lag.map(seconds),
             relayed: shared.relayed,
             relay_failures: shared.relay_failures,
             pending_invalidations: shared.pending,

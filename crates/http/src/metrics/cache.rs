@@ -28,6 +28,7 @@ pub(super) struct CacheMetrics {
     probes: Counter,
     unproven_probes: Counter,
     watermark_age: Gauge,
+    relay_lag: Gauge,
     relay_rounds: Counter,
     relay_changes: Counter,
     relay_failures: Counter,
@@ -76,6 +77,7 @@ impl CacheMetrics {
             probes: plain(Metric::CacheWatermarkProbes),
             unproven_probes: plain(Metric::CacheWatermarkUnproven),
             watermark_age: gauge(recorder, Metric::CacheWatermarkAge, &[]),
+            relay_lag: gauge(recorder, Metric::CacheRelayLag, &[]),
             relay_rounds: plain(Metric::RelayRounds),
             relay_changes: plain(Metric::RelayChanges),
             relay_failures: plain(Metric::RelayFailures),
@@ -130,6 +132,10 @@ impl CacheObserver for Metrics {
             CacheEvent::Relayed { changes } => {
                 cache.relay_changes.increment(changes as u64);
                 &cache.relay_rounds
+            }
+            CacheEvent::RelayLag { lag } => {
+                cache.relay_lag.set(lag.unwrap_or_default().as_secs_f64());
+                return;
             }
             CacheEvent::RelayFailed => &cache.relay_failures,
             CacheEvent::EpochRaised => &cache.epochs_raised,

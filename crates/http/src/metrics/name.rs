@@ -95,6 +95,8 @@ metrics! {
     /// No labels.
     CacheWatermarkAge = Gauge "roster_cache_watermark_age_seconds" "How far the watermark was behind the shared cache's clock when it last proved something.";
     /// No labels.
+    CacheRelayLag = Gauge "roster_cache_relay_lag_seconds" "How old the oldest change was that the last round of this process's relay found undelivered.";
+    /// No labels.
     RelayRounds = Counter "roster_relay_rounds_total" "Rounds of this process's relay that delivered all that was pending.";
     /// No labels.
     RelayChanges = Counter "roster_relay_changes_total" "Changes that this process's relay delivered to the shared cache.";

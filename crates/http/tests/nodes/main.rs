@@ -32,6 +32,7 @@ mod failover;
 
 mod clearing;
 mod clocks;
+mod lag;
 mod releases;
 
 mod hot_key;

@@ -1,6 +1,8 @@
 //! What an incarnation has not acknowledged.
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::{change, incarnation, insert, log, pending, sorted};
@@ -102,6 +104,31 @@ pub async fn pending_answers_a_time_that_does_not_go_back(store: &dyn StoreFixtu
         assert!(last <= now, "{now} after {last}");
         last = now;
     }
+}
+
+pub async fn pending_answers_when_the_oldest_of_its_changes_was_made(store: &dyn StoreFixture) {
+    let (log, cache) = (log(store), incarnation("a", "1"));
+    let nothing = log.pending(&cache, 10).await.unwrap();
+    assert_eq!((nothing.oldest, nothing.lag()), (None, Duration::ZERO));
+    // Their ids have another order.
+    let mut looks = vec![nothing.at];
+    for number in [2, 3, 1] {
+        insert(store, number).await;
+        looks.push(log.pending(&cache, 10).await.unwrap().at);
+    }
+    for (place, number) in [2, 3, 1].into_iter().enumerate() {
+        let look = log.pending(&cache, 10).await.unwrap();
+        let oldest = look.oldest.unwrap();
+        let (before, after) = (looks[place], looks[place + 1]);
+        assert!(
+            before <= oldest && oldest <= after,
+            "{before}, {oldest}, {after}"
+        );
+        assert!(look.lag() >= looks[3].since(after));
+        let acknowledged = log.acknowledge(&cache, &[change(number, 1)]).await;
+        acknowledged.unwrap();
+    }
+    assert_eq!(log.pending(&cache, 10).await.unwrap().oldest, None);
 }
 
 pub async fn pending_sees_what_was_acknowledged_to_its_writer(store: &dyn StoreFixture) {

@@ -20,6 +20,7 @@ pub(crate) enum LogRule {
     MissesAcknowledgedByGreater,
     ComparesClocksOnly,
     TimeGoesBack,
+    OldestOfAll,
     NamespaceKept,
     AcknowledgesWholeUser,
     FirstAcknowledgementStays,
@@ -73,11 +74,15 @@ impl Log {
 
     /// Every row of the log.
     async fn all(&self) -> Result<Vec<Invalidation>, StoreError> {
+        Ok(self.everything().await?.changes)
+    }
+
+    async fn everything(&self) -> Result<PendingChanges, StoreError> {
         let nobody = Incarnation {
             clock: "nobody".into(),
             history: "nobody".into(),
         };
-        Ok(self.inner.pending(&nobody, u32::MAX).await?.changes)
+        self.inner.pending(&nobody, u32::MAX).await
     }
 
     /// Whether a broken comparison passes over what `by` acknowledged.
@@ -132,6 +137,9 @@ impl ChangeLog for Log {
         limit: u32,
     ) -> Result<PendingChanges, StoreError> {
         let mut answer = self.inner.pending(incarnation, u32::MAX).await?;
+        if self.rule == LogRule::OldestOfAll {
+            answer.oldest = self.everything().await?.oldest;
+        }
         self.note(|notes| {
             notes.reads += 1;
             answer.changes.append(&mut notes.ghosts.clone());

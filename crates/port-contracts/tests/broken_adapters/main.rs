@@ -90,6 +90,7 @@ broken! { failing_logs:
     a_read_of_the_log_acknowledges: LogRule::PendingTakesAway => [
         "pending_takes_nothing_away",
         "pending_shows_every_caller_the_same",
+        "pending_answers_when_the_oldest_of_its_changes_was_made",
     ],
     what_a_smaller_one_acknowledged_is_missed: LogRule::MissesAcknowledgedBySmaller =>
         ["an_acknowledged_change_is_pending_for_one_that_sorts_after"],
@@ -99,8 +100,12 @@ broken! { failing_logs:
     ],
     incarnations_are_told_apart_by_clock_alone: LogRule::ComparesClocksOnly =>
         ["an_acknowledged_change_is_pending_for_another_history"],
-    the_time_of_the_log_goes_back: LogRule::TimeGoesBack =>
-        ["pending_answers_a_time_that_does_not_go_back"],
+    the_time_of_the_log_goes_back: LogRule::TimeGoesBack => [
+        "pending_answers_a_time_that_does_not_go_back",
+        "pending_answers_when_the_oldest_of_its_changes_was_made",
+    ],
+    what_was_acknowledged_counts_as_the_oldest: LogRule::OldestOfAll =>
+        ["pending_answers_when_the_oldest_of_its_changes_was_made"],
     the_namespace_of_the_log_is_remembered: LogRule::NamespaceKept =>
         ["pending_answers_the_raised_epoch"],
     an_acknowledgement_is_of_the_user: LogRule::AcknowledgesWholeUser =>

@@ -1,19 +1,28 @@
 use mockall::Sequence;
 use roster_adapters_memory::{ManualClock, SequentialIds, TokioSpawner};
+use roster_domain::UserVersion;
 use roster_domain::ports::{
-    CacheMoment, CacheNamespace, MockCacheRelay, MockChangeLog, MockRelayRound, RoundStart,
-    Watermark,
+    CacheMoment, CacheNamespace, Invalidation, MockCacheRelay, MockChangeLog, MockRelayRound,
+    RoundStart, Watermark,
 };
 
 use super::*;
 use crate::caching::near_cache::NearCache;
+use crate::caching::test_users::id;
 
 const RETENTION: Duration = Duration::from_mins(2);
 
-struct Deaf;
+/// Hears how old the oldest pending change is.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Option<Duration>>>);
 
-impl CacheObserver for Deaf {
-    fn observe(&self, _: CacheEvent) {}
+impl CacheObserver for Heard {
+    fn observe(&self, event: CacheEvent) {
+        if let CacheEvent::RelayLag { lag } = event {
+            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push(lag);
+        }
+    }
 }
 
 fn at(secs: u64) -> Timestamp {
@@ -36,14 +45,13 @@ fn relay(cache: MockCacheRelay, change_log: MockChangeLog) -> Relay {
         holder: LeaseToken([7; 16]),
         seen: Mutex::default(),
         bell: Arc::default(),
-        observer: Arc::new(Deaf),
+        observer: Arc::new(Heard::default()),
         runtime,
     }
 }
 
-/// A cache whose watermark has this snapshot, and that takes one of `set`, if any.
-fn cache(snapshot: Option<u64>, set: Option<(u64, u128)>) -> MockCacheRelay {
-    let begun = RoundStart {
+fn begun(snapshot: Option<u64>) -> RoundStart {
+    RoundStart {
         incarnation: Incarnation {
             clock: "clock".to_owned(),
             history: "history".to_owned(),
@@ -55,7 +63,12 @@ fn cache(snapshot: Option<u64>, set: Option<(u64, u128)>) -> MockCacheRelay {
             epoch: 0,
         }),
         now: CacheMoment(2),
-    };
+    }
+}
+
+/// A cache whose watermark has this snapshot, and that takes one of `set`, if any.
+fn cache(snapshot: Option<u64>, set: Option<(u64, u128)>) -> MockCacheRelay {
+    let begun = begun(snapshot);
     let mut cache = MockCacheRelay::new();
     cache.expect_begin_round().return_once(move |_, _| {
         let mut round = MockRelayRound::new();
@@ -89,6 +102,7 @@ fn change_log(looks: &'static [u64], raises: u128) -> MockChangeLog {
                     at: at(*look),
                     namespace: namespace(epoch),
                     changes: Vec::new(),
+                    oldest: None,
                 })
             });
         if epoch < raises {
@@ -136,4 +150,77 @@ async fn a_round_that_is_held_up_each_time_ends() {
     let relay = relay(cache(None, None), change_log(&[1_000, 1_061, 1_122], 3));
     let ended = relay.round(None).await;
     assert!(matches!(ended, Err(RelayError::Store(_))), "{ended:?}");
+}
+
+/// A cache that takes no invalidation in the first of its rounds.
+fn refusing(rounds: usize) -> MockCacheRelay {
+    let mut cache = MockCacheRelay::new();
+    let mut begins = 0..;
+    cache.expect_begin_round().returning(move |_, _| {
+        let refuses = begins.next() < Some(rounds);
+        let mut round = MockRelayRound::new();
+        round.expect_begun().return_const(begun(Some(1_000)));
+        round.expect_invalidate_many().returning(move |_| {
+            if refuses {
+                return Err(CacheError::TimedOut);
+            }
+            Ok(())
+        });
+        round.expect_set_watermark().returning(|_, _| Ok(true));
+        Ok(Some(Box::new(round)))
+    });
+    cache
+}
+
+/// A change log that finds so many changes at these moments, of which the oldest is of then.
+fn finding(looks: &'static [(u64, usize, u64)]) -> MockChangeLog {
+    let namespace = CacheNamespace {
+        database: 1,
+        epoch: 0,
+    };
+    let mut log = MockChangeLog::new();
+    log.expect_namespace().returning(move || Ok(namespace));
+    log.expect_acknowledge().returning(|_, _| Ok(()));
+    let mut looks = looks.iter();
+    log.expect_pending().returning(move |_, _| {
+        let look = looks
+            .next()
+            .ok_or(StoreError::Unavailable("no more looks".into()))?;
+        let (looked_at, changes, oldest) = *look;
+        let change = Invalidation {
+            id: id(1),
+            floor: UserVersion::FIRST,
+        };
+        Ok(PendingChanges {
+            at: at(looked_at),
+            namespace,
+            changes: vec![change; changes],
+            oldest: (changes > 0).then(|| at(oldest)),
+        })
+    });
+    log
+}
+
+/// What is not delivered ages from look to look, a further look of a round hides nothing that the
+/// first one found, and what is delivered is gone from the next round on.
+#[tokio::test]
+async fn the_oldest_change_that_a_round_finds_ages_until_it_is_delivered() {
+    const FULL: usize = Relay::BATCH as usize;
+    let heard = Arc::new(Heard::default());
+    let log = finding(&[
+        (1_005, 1, 1_002),
+        (1_008, 1, 1_002),
+        (1_010, FULL, 1_002),
+        (1_011, 1, 1_010),
+        (1_012, 0, 0),
+    ]);
+    let relay = Relay {
+        observer: Arc::clone(&heard) as _,
+        ..relay(refusing(2), log)
+    };
+    for delivers in [false, false, true, true] {
+        assert_eq!(relay.round(None).await.is_ok(), delivers);
+    }
+    let lags = [3, 6, 8, 8, 0].map(|lag| Some(Duration::from_secs(lag)));
+    assert_eq!(*heard.0.lock().unwrap(), lags);
 }

@@ -54,6 +54,14 @@ pub(super) fn status(status: &CacheStatus) -> String {
             "relay",
             &format!("{relayed} changes delivered by this process, {failures} rounds failed"),
         );
+        let lag = match shared.relay_lag_seconds {
+            Some(lag) if lag > 0.0 => {
+                format!("the oldest change found undelivered was {lag:.3} s old")
+            }
+            Some(_) => "nothing was undelivered in the last round".to_owned(),
+            None => "the relay of another process looks".to_owned(),
+        };
+        line("relay lag", &lag);
         line(
             "invalidations",
             &format!("{} pending", grouped(shared.pending_invalidations)),
