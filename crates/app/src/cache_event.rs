@@ -80,11 +80,13 @@ pub enum CacheEvent {
     EpochRaised,
     /// The relay met another life of the shared cache than before: a restart or a failover.
     IncarnationSeen,
-    /// The auditor compared the tiers of a key that changed.
+    /// The auditor compared a cache with the row of a key that changed.
     Audited {
         /// How long after the change.
         after: Duration,
-        /// Whether each tier held the row or nothing.
+        /// Which cache.
+        tier: Tier,
+        /// Whether it held the row or nothing.
         agrees: bool,
     },
 }

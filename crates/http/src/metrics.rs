@@ -277,6 +277,38 @@ mod tests {
     }
 
     #[test]
+    fn audits_are_told_by_horizon_tier_and_what_was_found() {
+        let metrics = Metrics::new();
+        let mut expected = Vec::new();
+        let mut times = 0;
+        for seconds in [1, 10, 60] {
+            for (tier, name) in [(Tier::L1, "l1"), (Tier::L2, "l2")] {
+                for agrees in [true, false] {
+                    times += 1;
+                    for _ in 0..times {
+                        metrics.observe(CacheEvent::Audited {
+                            after: Duration::from_secs(seconds),
+                            tier,
+                            agrees,
+                        });
+                    }
+                    expected.push(format!(
+                        "roster_cache_audits_total{{after_seconds=\"{seconds}\",tier=\"{name}\",agrees=\"{agrees}\"}} {times}"
+                    ));
+                }
+            }
+        }
+        let text = metrics.render();
+        let found = text
+            .lines()
+            .filter(|line| line.starts_with("roster_cache_audits_total"));
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
     fn every_name_has_a_help_text_and_a_prefix() {
         let metrics = Arc::new(Metrics::new());
         metrics.request_finished("/", &Method::GET, StatusCode::OK, Duration::ZERO);

@@ -9,7 +9,7 @@ use roster_domain::{UserId, UserVersion};
 use super::namespace::Namespace;
 use super::near_cache::{Kept, NearCache};
 use crate::batching::{Batched, Users};
-use crate::{CacheEvent, CacheObserver, Runtime};
+use crate::{CacheEvent, CacheObserver, Runtime, Tier};
 
 /// Looks whether the tiers come to agree, by a sample of the keys that change.
 ///
@@ -164,10 +164,9 @@ impl Auditor {
                 CacheLookup::Floor { .. } | CacheLookup::Leased { .. } => Holding::Nothing,
             };
             let current = versions.get(&sample.id).copied();
-            let agrees = [near, shared]
-                .into_iter()
-                .all(|tier| agrees(tier, sample.version, current));
-            if !agrees {
+            let tiers = [(Tier::L1, near), (Tier::L2, shared)];
+            let tiers = tiers.map(|(tier, holds)| (tier, agrees(holds, sample.version, current)));
+            if !tiers.iter().all(|(_, agrees)| *agrees) {
                 tracing::error!(
                     user.id = %sample.id,
                     cache.l1 = ?near,
@@ -178,7 +177,13 @@ impl Auditor {
                     after.as_secs()
                 );
             }
-            self.observer.observe(CacheEvent::Audited { after, agrees });
+            for (tier, agrees) in tiers {
+                self.observer.observe(CacheEvent::Audited {
+                    after,
+                    tier,
+                    agrees,
+                });
+            }
         }
         Ok(())
     }
@@ -213,124 +218,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use roster_adapters_memory::{ManualClock, SequentialIds, TokioSpawner};
-    use roster_domain::Timestamp;
-    use roster_domain::ports::{
-        CacheNamespace, ConnectionEpoch, MockChangeLog, MockUserCache, MockUserRepository,
-        SeenBytes, Stamped,
-    };
-
-    use super::*;
-    use crate::caching::test_users::{id, user};
-
-    #[test]
-    fn a_tier_may_hold_what_the_row_was_since_then() {
-        use Holding::{Absence, Nothing, Version};
-        let version = |number| Version(UserVersion::new(number));
-        let at = |number| Some(UserVersion::new(number));
-        for (holding, then, now, expected) in [
-            (Nothing, at(3), at(3), true),
-            (version(3), at(3), at(3), true),
-            (version(2), at(3), at(3), false),
-            (version(4), at(3), at(5), true),
-            (version(6), at(3), at(5), false),
-            (version(3), at(3), None, true),
-            (version(2), at(3), None, false),
-            (version(3), None, None, false),
-            (version(4), None, at(4), true),
-            (Absence, at(3), at(3), false),
-            (Absence, at(3), at(5), true),
-            (Absence, at(3), None, true),
-            (Absence, None, None, true),
-        ] {
-            assert_eq!(
-                agrees(holding, then, now),
-                expected,
-                "{holding:?} {then:?} {now:?}"
-            );
-        }
-    }
-
-    /// Audits one change of a user whose row is at 2, where the shared cache holds this version;
-    /// how often the row was read, and what was found a second later.
-    async fn audited(notes: bool, held: u64) -> (usize, Vec<CacheEvent>) {
-        let clock = Arc::new(ManualClock::default());
-        let runtime = Runtime {
-            clock: Arc::clone(&clock) as _,
-            ids: Arc::new(SequentialIds::default()),
-            tasks: Arc::new(TokioSpawner),
-        };
-        let reads = Arc::new(AtomicUsize::default());
-        let mut users = MockUserRepository::new();
-        let counted = Arc::clone(&reads);
-        users.expect_find_many().returning(move |_| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            Ok(vec![(*user(1, 2)).clone()])
-        });
-        let mut cache = MockUserCache::new();
-        cache.expect_get_many().returning(move |_, _| {
-            Ok(Stamped {
-                connection: ConnectionEpoch::UNTRACKED,
-                reply: vec![CacheLookup::Value {
-                    user: user(1, held),
-                    expires_at: Timestamp::UNIX_EPOCH,
-                    seen: SeenBytes((*b"value").into()),
-                }],
-            })
-        });
-        let mut change_log = MockChangeLog::new();
-        change_log.expect_namespace().returning(|| {
-            Ok(CacheNamespace {
-                database: 1,
-                epoch: 2,
-            })
-        });
-        let near = Arc::new(NearCache::counting(Arc::clone(&runtime.clock)));
-        let found = Arc::new(Heard::default());
-        let auditor = Auditor::new(
-            notes,
-            Arc::new(Batched::new(Users(Arc::new(users)), 1, runtime.clone())),
-            Arc::new(cache),
-            Arc::new(Namespace::new(
-                Arc::new(change_log),
-                Arc::clone(&near),
-                runtime.clone(),
-            )),
-            near,
-            Arc::clone(&found) as _,
-            runtime,
-        );
-        auditor.note(id(1));
-        auditor.round().await.unwrap();
-        clock.advance(HORIZONS[0]);
-        auditor.round().await.unwrap();
-        let found = found.0.lock().unwrap().clone();
-        (reads.load(Ordering::Relaxed), found)
-    }
-
-    #[derive(Default)]
-    struct Heard(Mutex<Vec<CacheEvent>>);
-
-    impl CacheObserver for Heard {
-        fn observe(&self, event: CacheEvent) {
-            self.0.lock().unwrap().push(event);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_change_is_looked_at_a_second_later() {
-        for (held, agrees) in [(2, true), (1, false)] {
-            let after = HORIZONS[0];
-            let found = vec![CacheEvent::Audited { after, agrees }];
-            assert_eq!(audited(true, held).await, (2, found), "{held}");
-        }
-    }
-
-    #[tokio::test]
-    async fn one_that_notes_nothing_makes_no_query() {
-        assert_eq!(audited(false, 1).await, (0, Vec::new()));
-    }
-}
+mod tests;

@@ -34,8 +34,8 @@ pub(super) struct CacheMetrics {
     relay_failures: Counter,
     incarnations: Counter,
     epochs_raised: Counter,
-    /// By horizon, as in [`AUDITED`]: agrees, differs.
-    audits: [[Counter; 2]; 3],
+    /// By horizon, as in [`AUDITED`], and tier, as in [`tier_place`]: agrees, differs.
+    audits: [[[Counter; 2]; 2]; 3],
 }
 
 /// The horizons of the auditor in seconds, and how they are labelled.
@@ -84,9 +84,11 @@ impl CacheMetrics {
             incarnations: plain(Metric::RelayIncarnations),
             epochs_raised: plain(Metric::CacheEpochsRaised),
             audits: AUDITED.map(|(_, after)| {
-                ["true", "false"].map(|agrees| {
-                    let labels = [("after_seconds", after), ("agrees", agrees)];
-                    counter(recorder, Metric::CacheAudits, &labels)
+                ["l1", "l2"].map(|tier| {
+                    ["true", "false"].map(|agrees| {
+                        let labels = [("after_seconds", after), ("tier", tier), ("agrees", agrees)];
+                        counter(recorder, Metric::CacheAudits, &labels)
+                    })
                 })
             }),
         }
@@ -140,10 +142,17 @@ impl CacheObserver for Metrics {
             CacheEvent::RelayFailed => &cache.relay_failures,
             CacheEvent::EpochRaised => &cache.epochs_raised,
             CacheEvent::IncarnationSeen => &cache.incarnations,
-            CacheEvent::Audited { after, agrees } => {
-                let place = AUDITED.iter().position(|(s, _)| *s == after.as_secs());
-                let Some(place) = place else { return };
-                &cache.audits[place][usize::from(!agrees)]
+            CacheEvent::Audited {
+                after,
+                tier,
+                agrees,
+            } => {
+                let horizon = AUDITED.iter().position(|(s, _)| *s == after.as_secs());
+                let tiers = horizon.map(|horizon| &cache.audits[horizon]);
+                let Some(counts) = tiers.and_then(|tiers| tiers.get(tier_place(tier))) else {
+                    return;
+                };
+                &counts[usize::from(!agrees)]
             }
         };
         counter.increment(1);

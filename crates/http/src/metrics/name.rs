@@ -106,8 +106,8 @@ metrics! {
     RelayIncarnations = Counter "roster_relay_incarnations_total" "Lives of the shared cache that this process's relay met, the first included.";
     /// No labels.
     CacheEpochsRaised = Counter "roster_cache_epochs_raised_total" "Times this process made everything that is cached a miss.";
-    /// Labels `after_seconds` (`1`, `10`, `60`), `agrees` (`true`, `false`).
-    CacheAudits = Counter "roster_cache_audits_total" "Keys that were looked at some time after a change, by whether each tier held the row or nothing.";
+    /// Labels `after_seconds` (`1`, `10`, `60`), `tier` (`l1`, `l2`), `agrees` (`true`, `false`).
+    CacheAudits = Counter "roster_cache_audits_total" "Keys that were looked at in a cache some time after a change, by whether it held the row or nothing.";
 
     /// No labels.
     RedisConnected = Gauge "roster_redis_connected" "1 while there is a connection to Redis.";
