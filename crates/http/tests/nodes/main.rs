@@ -39,6 +39,7 @@ mod hot_key;
 
 mod redis_faults;
 mod redis_latency;
+mod redis_writes;
 
 mod database_away;
 

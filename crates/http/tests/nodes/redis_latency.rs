@@ -1,9 +1,10 @@
 //! What a broken Redis adds to a read.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use roster_soak::{Client, Node, NodeOptions, Query, RedisPair, now};
@@ -22,9 +23,9 @@ const AT_FIRST: Duration = Duration::from_millis(60);
 /// The same afterwards.
 const LATER: Duration = Duration::from_millis(1);
 /// From the end of the fault on.
-const USED_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const USED_WITHIN: Duration = Duration::from_secs(2);
 /// How long each fault is looked at.
-const SECONDS: u64 = 4;
+const SECONDS: u64 = 3;
 /// What the machine does besides adds to one of the two processes by chance, and may be more
 /// than is promised: a broken promise is one that is broken each time.
 const TRIES: usize = 3;
@@ -32,8 +33,9 @@ const USERS: usize = 200;
 /// For a hundred reads of one user that arrive within some reads' time.
 const MOST_QUERIES: u64 = 20;
 
+/// What Redis is broken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
+pub(crate) enum Broken {
     AbsentAtStart,
     Killed,
     Hung,
@@ -43,7 +45,7 @@ enum Broken {
 }
 
 impl Broken {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::AbsentAtStart,
         Self::Killed,
         Self::Hung,
@@ -52,7 +54,8 @@ impl Broken {
         Self::Sliced,
     ];
 
-    fn begin(self, redis: &RedisPair) {
+    /// Breaks it for the first process, or for all.
+    pub(crate) fn begin(self, redis: &RedisPair) {
         match self {
             Self::AbsentAtStart => redis.proxy(0).set(Fault::Refuse),
             Self::Killed => redis.primary().kill(),
@@ -64,7 +67,18 @@ impl Broken {
         }
     }
 
-    async fn mend(self, redis: &RedisPair) {
+    /// What goes on for as long as it is broken; never ends.
+    pub(crate) async fn go_on(self, redis: &RedisPair) -> Infallible {
+        if self != Self::Reset {
+            return pending().await;
+        }
+        loop {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            redis.proxy(0).set(Fault::Cut);
+        }
+    }
+
+    pub(crate) async fn mend(self, redis: &RedisPair) {
         match self {
             Self::Killed => redis.primary().restart().await.unwrap(),
             Self::Hung => redis.primary().resume(),
@@ -154,25 +168,12 @@ impl Fleet {
             connected(&subject).await;
             broken.begin(redis);
         }
-        let resets = Arc::new(AtomicBool::new(broken == Broken::Reset));
-        let (addresses, over) = (
-            [subject.address(), reference.address()],
-            Arc::clone(&resets),
-        );
+        let addresses = [subject.address(), reference.address()];
         let asking = tokio::spawn(compare(addresses, users.clone()));
-        let (pairs, ()) = tokio::join!(
-            async {
-                let pairs = asking.await.unwrap();
-                over.store(false, Ordering::Relaxed);
-                pairs
-            },
-            async {
-                while resets.load(Ordering::Relaxed) {
-                    redis.proxy(0).set(Fault::Cut);
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                }
-            }
-        );
+        let pairs = tokio::select! {
+            pairs = asking => pairs.unwrap(),
+            never = broken.go_on(redis) => match never {},
+        };
         database.count_anew().await;
         let at_once = stampede(&subject, users[0]).await;
         let queries = database.user_reads(1).await[0];
