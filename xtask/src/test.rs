@@ -9,6 +9,19 @@ use crate::command::{cargo, is_there, run as run_command};
 use crate::failure::{Failure, Outcome};
 use crate::services::{self, Services};
 
+/// The tests that `ROSTER_SOAK=1` makes longer, by the beginnings of their names.
+const LONG: [&str; 9] = [
+    "fill_safety_",
+    "bounded_staleness_",
+    "read_your_writes_",
+    "convergence_",
+    "t02_after_quiet",
+    "t09_one_key",
+    "t11_random_ids",
+    "t14_torn_and_truncated",
+    "f06_without_its_database",
+];
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Handed to cargo-nextest, or to `cargo test` where that is not installed
@@ -51,6 +64,29 @@ pub(crate) fn run(args: &Args) -> Outcome {
         ))?;
     }
     Ok(())
+}
+
+/// The tests that have a longer form in that form, one after the other, and what they print.
+pub(crate) fn run_long() -> Outcome {
+    let services = services::for_tests()?;
+    let places = [
+        "--package",
+        "roster-http",
+        "--test",
+        "protocol",
+        "--test",
+        "nodes",
+    ];
+    let tests = if is_there("cargo-nextest", &["--version"]) {
+        let chosen = LONG.map(|name| format!("test({name})")).join(" | ");
+        let how = ["nextest", "run", "--profile", "soak", "--no-capture"];
+        cargo(how.into_iter().chain(places).chain(["-E", &chosen]))
+    } else {
+        let how = ["--", "--nocapture", "--test-threads=1"];
+        let words = ["test", "--no-fail-fast"].into_iter().chain(places);
+        cargo(words.chain(how).chain(LONG))
+    };
+    run_command(with(&services, tests).env("ROSTER_SOAK", "1"))
 }
 
 /// Interleavings of the guard and of the service; built apart, because there the locks and
@@ -112,6 +148,7 @@ fn counts(line: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace;
 
     #[test]
     fn all_packages_are_tested_unless_some_are_named() {
@@ -125,6 +162,32 @@ mod tests {
         assert_eq!(scope(&["-E", "test(x)"]), Some("--workspace"));
         assert_eq!(scope(&["-p", "roster-app"]), None);
         assert_eq!(scope(&["--package=roster-app"]), None);
+    }
+
+    /// None is forgotten, and none is named that is not there. The overload of F11 is not longer but
+    /// stricter then, and wants a machine of its own.
+    #[test]
+    fn every_test_that_has_a_longer_form_is_named() {
+        let folder = workspace::root().join("crates/http/tests");
+        let mut named = Vec::new();
+        for target in ["protocol", "nodes"] {
+            for file in std::fs::read_dir(folder.join(target)).unwrap() {
+                let path = file.unwrap().path();
+                let text = std::fs::read_to_string(&path).unwrap();
+                let names: Vec<_> = LONG
+                    .into_iter()
+                    .filter(|name| text.contains(&format!("fn {name}")))
+                    .collect();
+                let file = path.file_name().unwrap().to_str().unwrap();
+                let asks = text.contains("if is_soak()") && file != "overload.rs";
+                assert_eq!(asks, !names.is_empty(), "{file}: {names:?}");
+                named.extend(names);
+            }
+        }
+        named.sort_unstable();
+        let mut all = LONG;
+        all.sort_unstable();
+        assert_eq!(named, all);
     }
 
     #[test]

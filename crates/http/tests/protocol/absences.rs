@@ -94,7 +94,7 @@ async fn t11_a_user_deleted_while_its_fill_is_under_way_is_absent_afterwards() {
 
 const BATCH: usize = 250;
 const L1_OCTETS: u64 = 1024 * 1024;
-/// What the process may grow by once its caches are full, in octets.
+/// What the process and Redis may grow by once the caches are full, in octets.
 const GROWTH: u64 = 8 * 1024 * 1024;
 
 /// In a process of its own, because the memory of one is measured.
@@ -138,7 +138,7 @@ async fn ask_for_random_ids() {
         .await;
     let ids = if is_soak() { 1_000_000 } else { 40_000 };
     let batches = ids / BATCH;
-    let mut resident = Vec::new();
+    let (mut resident, mut stored) = (Vec::new(), Vec::new());
     for batch in 1..=batches {
         let ids: Vec<UserId> = (0..BATCH).map(|_| random_id(&node)).collect();
         // The second read puts them into memory.
@@ -150,18 +150,32 @@ async fn ask_for_random_ids() {
         assert!(l1.octets <= L1_OCTETS, "{l1:?}");
         if batch % (batches / 8) == 0 {
             resident.push(resident_octets());
+            stored.push(redis_octets(&world).await);
         }
     }
     let l1 = node.service.cache_overview().l1.unwrap();
     assert!(l1.octets > L1_OCTETS / 2, "nothing was kept: {l1:?}");
     // By the second of eight looks the machinery is warm.
-    let grown = resident[7].saturating_sub(resident[1]);
-    println!("{ids} ids, {grown} octets more, by eighths: {resident:?}");
-    assert!(grown <= GROWTH, "the process grew by {grown} octets");
+    let grown = |looks: &[u64]| looks[7].saturating_sub(looks[1]);
+    let (here, there) = (grown(&resident), grown(&stored));
+    let keys: u64 = world.redis(&["DBSIZE"]).await;
+    println!("{ids} ids, {here} octets more, by eighths: {resident:?}");
+    println!("in Redis {there} octets more, by eighths: {stored:?}; {keys} keys");
+    assert!(here <= GROWTH, "the process grew by {here} octets");
+    assert!(there <= GROWTH, "Redis grew by {there} octets");
 }
 
 fn random_id(node: &Node) -> UserId {
     UserId::new(Uuid::from_bytes(node.runtime.ids.random_token()))
+}
+
+/// What Redis keeps in memory.
+async fn redis_octets(world: &World) -> u64 {
+    let info: String = world.redis(&["INFO", "memory"]).await;
+    let used = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    used.unwrap().trim().parse().unwrap()
 }
 
 /// What this process has in memory.
