@@ -89,6 +89,10 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
             // A list of ids may be of any length, and the plan is the same: to make it anew for
             // each statement costs as much as a read.
             ("plan_cache_mode", "force_generic_plan"),
+            // A plan that does not know its limit counts with a tenth of the table, and of ten
+            // million rows that is enough to be compiled anew each time: for milliseconds, to
+            // read fifty.
+            ("jit", "off"),
         ]);
     let connections = PgPoolOptions::new()
         .max_connections(settings.max_connections)
@@ -250,5 +254,27 @@ impl PostgresPool {
             .options([("statement_timeout", "0")])
             .connect()
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server compiles by default, as a connection without these settings shows.
+    #[tokio::test]
+    async fn no_statement_is_compiled() {
+        let database = roster_test_services::test_database("empty", async |_| Ok(()));
+        let Some(database) = database.await else {
+            return;
+        };
+        let compiles = async |connection: &mut PgConnection| {
+            let shown = sqlx::query_scalar::<_, String>("SHOW jit");
+            shown.fetch_one(connection).await.unwrap()
+        };
+        let mut plain = PgConnection::connect(database.url()).await.unwrap();
+        assert_eq!(compiles(&mut plain).await, "on");
+        let pool = connect(&PostgresSettings::new(database.url())).unwrap();
+        assert_eq!(compiles(&mut pool.acquire().await.unwrap()).await, "off");
     }
 }
