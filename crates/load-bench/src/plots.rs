@@ -105,8 +105,7 @@ fn throughput(cells: &[Measured], users: u64, workload: &str, variant: &str) -> 
 }
 
 fn by_depth(cells: &[Measured], users: u64) -> Vec<Line> {
-    const FORMS: [(&str, f64); 4] = [
-        ("first page", 0.0),
+    const FORMS: [(&str, f64); 3] = [
         ("page at 10 %", 10.0),
         ("page at 50 %", 50.0),
         ("page at 90 %", 90.0),

@@ -22,8 +22,8 @@ pub(crate) enum Expected {
     User,
     /// The same, while names change.
     ChangingUser,
-    /// These rows, in this order.
-    Page(Vec<Uuid>),
+    /// By its path, these rows in this order.
+    Page(HashMap<String, Vec<Uuid>>),
     /// The dashboard of the path's user.
     Dashboard,
     /// One body for everything.
@@ -135,7 +135,8 @@ impl Sampler {
         }
         let body: Value = serde_json::from_str(&body)?;
         match &self.expected {
-            Expected::Page(ids) => {
+            Expected::Page(pages) => {
+                let ids = pages.get(&request.path).ok_or("nobody knows the page")?;
                 let items = body["items"].as_array().ok_or("no items")?;
                 let found: Vec<_> = items
                     .iter()

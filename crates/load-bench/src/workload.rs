@@ -45,7 +45,10 @@ enum Ask {
     Uniform,
     Miss,
     Mixed,
+    /// The first page, or many different ones from so many percent of the list on.
     Page(u32),
+    /// One page at so many percent of the list.
+    OnePage(u32),
     Offset(u32),
     Dashboard,
     Below(&'static str),
@@ -89,6 +92,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
     workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
     workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
+    workload("W5", "one page at 90 %", State::Any, Ask::OnePage(90)),
     workload("W5", "OFFSET at 90 %", State::Any, Ask::Offset(90)),
     workload("W3", "miss", State::Empty, Ask::Miss),
     alone("W3", "miss, 1 connection", State::Empty, Ask::Miss),
@@ -207,7 +211,7 @@ impl Workload {
 
     /// Whether it needs the cursors of a system's pages.
     pub(crate) const fn walks(&self) -> bool {
-        matches!(self.kind, Ask::Page(1..))
+        matches!(self.kind, Ask::Page(1..) | Ask::OnePage(_))
     }
 
     /// Whether it needs the tags that a client has.
@@ -286,16 +290,16 @@ impl Workload {
                 (mixed(&warmed, Self::LENGTH, round)?, Expected::ChangingUser)
             }
             Ask::Miss => (users(uniform(ids, Self::MISSES, round)), Expected::User),
-            Ask::Page(percent) => {
-                let (path, at) = cursors.page(percent, Self::PAGE)?;
-                let rows = ids.iter().skip(at).take(Self::PAGE).copied().collect();
-                (vec![Request::get(path)], Expected::Page(rows))
+            Ask::Page(percent) => pages(ids, cursors.pages(percent, Self::PAGE)?),
+            Ask::OnePage(percent) => {
+                let mut found = cursors.pages(percent, Self::PAGE)?;
+                found.truncate(1);
+                pages(ids, found)
             }
             Ask::Offset(percent) => {
                 let at = ids.len() / 100 * percent as usize;
-                let rows = ids.iter().skip(at).take(Self::PAGE).copied().collect();
                 let path = format!("/v1/users?limit={}&offset={at}", Self::PAGE);
-                (vec![Request::get(path)], Expected::Page(rows))
+                pages(ids, vec![(path, at)])
             }
             Ask::Dashboard => (below(ids, "dashboard", round), Expected::Dashboard),
             Ask::Below(what) => (below(ids, what, round), Expected::Ready),
@@ -312,6 +316,15 @@ impl Workload {
             warmed,
         })
     }
+}
+
+/// These pages, by the paths and the rows that they begin with.
+fn pages(ids: &[Uuid], pages: Vec<(String, usize)>) -> (Vec<Request>, Expected) {
+    let rows = |at| ids.iter().skip(at).take(Workload::PAGE).copied().collect();
+    let expected = pages.iter().map(|(path, at)| (path.clone(), rows(*at)));
+    let expected = Expected::Page(expected.collect());
+    let requests = pages.into_iter().map(|(path, _)| Request::get(path));
+    (requests.collect(), expected)
 }
 
 fn below(ids: &[Uuid], what: &str, round: u64) -> Vec<Request> {
