@@ -37,14 +37,15 @@ impl UserRepository for MemoryUsers {
         }))
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
         Ok(self.store.with(|state| {
             let rows = state.rows.values().filter(|row| shows(*filter, row));
-            slice(rows.map(summary).collect(), page)
+            let rows: Vec<_> = rows.map(summary).collect();
+            pages.iter().map(|page| slice(rows.clone(), page)).collect()
         }))
     }
 

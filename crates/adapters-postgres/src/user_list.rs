@@ -102,6 +102,34 @@ macro_rules! statements {
                 .await
             }
 
+            pub(super) async fn pages_descending(
+                connection: &mut PgConnection,
+                places: &Places,
+            ) -> sqlx::Result<Vec<PlacedColumns>> {
+                pages_from!(
+                    places,
+                    connection,
+                    $columns,
+                    $filter,
+                    " AND (created_at, id) < (coalesce(q.at, 'infinity'), q.id)
+                      ORDER BY created_at DESC, id DESC"
+                )
+            }
+
+            pub(super) async fn pages_ascending(
+                connection: &mut PgConnection,
+                places: &Places,
+            ) -> sqlx::Result<Vec<PlacedColumns>> {
+                pages_from!(
+                    places,
+                    connection,
+                    $columns,
+                    $filter,
+                    " AND (created_at, id) > (coalesce(q.at, '-infinity'), q.id)
+                      ORDER BY created_at ASC, id ASC"
+                )
+            }
+
             pub(super) async fn count(connection: &mut PgConnection) -> sqlx::Result<i64> {
                 sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE "# + $filter)
                     .fetch_one(connection)
@@ -110,6 +138,38 @@ macro_rules! statements {
 
             pub(super) const INDEX: &str = $index;
         }
+    };
+}
+
+/// The pages of many requests, a row each.
+macro_rules! pages_from {
+    ($places:expr, $connection:expr, $columns:tt, $filter:tt, $beyond:literal) => {
+        sqlx::query!(
+            r#"SELECT q.number AS "number!", p."ids!", p."names!", p."emails!",
+                      p."created_at!: Vec<Moment>"
+               FROM UNNEST($1::int4[], $2::timestamptz[], $3::uuid[], $4::int8[])
+                    AS q (number, at, id, most)
+               CROSS JOIN LATERAL ("#
+                + $columns
+                + $filter
+                + $beyond
+                + " LIMIT q.most) AS page) AS p",
+            &$places.numbers,
+            &$places.moments as &[Option<Moment>],
+            &$places.ids,
+            &$places.limits
+        )
+        .map(|row| PlacedColumns {
+            number: row.number,
+            columns: SummaryColumns {
+                ids: row.ids,
+                names: row.names,
+                emails: row.emails,
+                created_at: row.created_at,
+            },
+        })
+        .fetch_all($connection)
+        .await
     };
 }
 
@@ -151,6 +211,76 @@ pub(crate) async fn page(
         (Any, From::Place(p), Descending) => any::seek_descending(connection, p, limit).await,
         (Any, From::Place(p), Ascending) => any::seek_ascending(connection, p, limit).await,
     }
+}
+
+/// A page and the number of the request that it answers.
+#[derive(Debug)]
+struct PlacedColumns {
+    number: i32,
+    columns: SummaryColumns,
+}
+
+/// Where pages start that are read in one direction; without a moment, at the end of the list.
+#[derive(Debug, Default)]
+struct Places {
+    numbers: Vec<i32>,
+    moments: Vec<Option<Moment>>,
+    ids: Vec<Uuid>,
+    limits: Vec<i64>,
+}
+
+impl Places {
+    fn add(&mut self, number: i32, place: Option<(Moment, Uuid)>, limit: i64) {
+        let (moment, id) = place.unzip();
+        self.numbers.push(number);
+        self.moments.push(moment);
+        self.ids.push(id.unwrap_or_default());
+        self.limits.push(limit);
+    }
+}
+
+/// The same for each of many requests, in their order: a statement for each direction, and one
+/// for each page that skips rows.
+pub(crate) async fn pages(
+    connection: &mut PgConnection,
+    filter: &UserFilter,
+    requests: &[PageRequest],
+) -> sqlx::Result<Vec<SummaryColumns>> {
+    use ActiveFilter::{Active, Any, Inactive};
+
+    let mut found = Vec::with_capacity(requests.len());
+    let (mut descending, mut ascending) = (Places::default(), Places::default());
+    for (number, request) in (0..).zip(requests) {
+        let place = match From::of(request) {
+            From::Row(1..) => {
+                let columns = page(connection, filter, request).await?;
+                found.push(PlacedColumns { number, columns });
+                continue;
+            }
+            From::Row(_) => None,
+            From::Place(place) => Some(place),
+        };
+        match direction(request) {
+            Order::Descending => descending.add(number, place, limit(request)),
+            Order::Ascending => ascending.add(number, place, limit(request)),
+        }
+    }
+    if !descending.numbers.is_empty() {
+        found.extend(match filter.active {
+            Active => active::pages_descending(connection, &descending).await,
+            Inactive => inactive::pages_descending(connection, &descending).await,
+            Any => any::pages_descending(connection, &descending).await,
+        }?);
+    }
+    if !ascending.numbers.is_empty() {
+        found.extend(match filter.active {
+            Active => active::pages_ascending(connection, &ascending).await,
+            Inactive => inactive::pages_ascending(connection, &ascending).await,
+            Any => any::pages_ascending(connection, &ascending).await,
+        }?);
+    }
+    found.sort_by_key(|page| page.number);
+    Ok(found.into_iter().map(|page| page.columns).collect())
 }
 
 /// How many users match, one by one.

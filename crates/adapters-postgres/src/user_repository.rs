@@ -72,15 +72,27 @@ impl UserRepository for PostgresUsers {
             .collect()
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        let columns =
-            run!(self.pool, Read, connection => user_list::page(connection, filter, page))
-                .map_err(store_error)?;
-        slice(columns.into_rows(), page)
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        let found = match pages {
+            [] => return Ok(Vec::new()),
+            [page] => {
+                run!(self.pool, Read, connection => user_list::page(connection, filter, page))
+                    .map(|columns| vec![columns])
+            }
+            pages => {
+                run!(self.pool, Read, connection => user_list::pages(connection, filter, pages))
+            }
+        }
+        .map_err(store_error)?;
+        found
+            .into_iter()
+            .zip(pages)
+            .map(|(columns, page)| slice(columns.into_rows(), page))
+            .collect()
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {

@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use roster_domain::pagination::{Counting, PageRequest, Slice, UserFilter};
 use roster_domain::ports::{StoreError, UserRepository, WriteError, Written};
 use roster_domain::{
@@ -38,12 +39,15 @@ impl UserRepository for SqliteUsers {
         }
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        user_list::list(self.store.readers(), *filter, page).await
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        let pages = pages
+            .iter()
+            .map(|page| user_list::list(self.store.readers(), *filter, page));
+        try_join_all(pages).await
     }
 
     async fn count(&self, filter: &UserFilter, _: Counting) -> Result<u64, StoreError> {

@@ -6,20 +6,21 @@
 //! often the busier it is.
 //!
 //! A read of the store is a [`Read`]: questions in, an answer to each. Users are one (`users`),
-//! and so is each section of a dashboard (`sections`), in lanes of its own.
+//! so is each section of a dashboard (`sections`), and so are pages of users (`pages`), each in
+//! lanes of its own.
 //! Whole loads, with what the shared cache has to say, stand in lines of their own before they
 //! come here (`caching::loader`, `caching::lease_flow`).
 
 mod lanes;
 mod line;
 mod merged;
-
+mod pages;
 mod reads;
-
 mod sections;
 mod users;
 
 pub(crate) use line::{Entry, Line, Waits};
+pub(crate) use pages::Pages;
 pub(crate) use reads::{Batched, Read};
 pub(crate) use sections::{NewestActivities, NewestUnread, Stats};
 pub(crate) use users::Users;

@@ -1,6 +1,8 @@
 //! The contract of [`roster_domain::ports::UserRepository`].
 
-use roster_domain::pagination::{ActiveFilter, Order, Start, UserFilter};
+use std::slice::from_ref;
+
+use roster_domain::pagination::{ActiveFilter, Order, PageRequest, Slice, Start, UserFilter};
 use roster_domain::{User, UserId, UserSummary};
 
 use crate::samples::{new_user, page};
@@ -9,6 +11,7 @@ use crate::{Case, StoreFixture};
 pub mod finding;
 pub mod inserting;
 pub mod listing;
+pub mod paging;
 pub mod walking;
 
 pub mod patching;
@@ -71,6 +74,11 @@ macro_rules! __user_repository_cases {
                 an_offset_beyond_the_end_is_an_empty_page,
                 an_exact_count_is_what_the_list_shows,
                 an_estimate_is_answered;
+            paging:
+                list_many_answers_in_the_order_asked,
+                list_many_answers_a_repeated_page_again,
+                list_many_of_no_pages_answers_nothing,
+                list_many_takes_64_pages;
             walking:
                 a_walk_forwards_meets_each_row_once,
                 a_walk_backwards_meets_each_row_once,
@@ -154,9 +162,20 @@ async fn first_page(
     active: ActiveFilter,
     order: Order,
 ) -> Vec<UserSummary> {
-    let filter = UserFilter { active };
     let first = page(Start::First, order, 200);
-    store.users().list(&filter, &first).await.unwrap().items
+    list(store, active, &first).await.items
+}
+
+/// One page of a list.
+async fn list(
+    store: &dyn StoreFixture,
+    active: ActiveFilter,
+    request: &PageRequest,
+) -> Slice<UserSummary> {
+    let filter = UserFilter { active };
+    let pages = store.users().list_many(&filter, from_ref(request)).await;
+    let [slice] = <[_; 1]>::try_from(pages.unwrap()).unwrap();
+    slice
 }
 
 /// The row of `user` in a list.

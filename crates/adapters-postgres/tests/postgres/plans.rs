@@ -179,6 +179,51 @@ async fn a_page_of_users_costs_the_same_at_any_depth() {
     }
 }
 
+/// As many buffers as that many pages one by one, also of those at the end of the list.
+#[tokio::test]
+async fn pages_that_are_read_together_cost_what_they_cost_alone() {
+    const PAGES: u64 = 16;
+
+    let Some(store) = filled().await else { return };
+    let mut sql = store.sql().await;
+    let places: Vec<_> = (1..PAGES).map(|number| number * USERS / PAGES).collect();
+    let moments = places
+        .iter()
+        .map(|place| roster_port_contracts::samples::moment(*place).to_string());
+    let moments: Vec<_> = moments.chain(["NULL".to_owned()]).collect();
+    let ids = places.iter().map(|place| user_id(*place).to_string());
+    let ids: Vec<_> = ids.chain([user_id(0).to_string()]).collect();
+    let numbers: Vec<_> = (0..PAGES).map(|number| number.to_string()).collect();
+    let limits = places.iter().map(|_| "51").chain(["51"]);
+    let limits: Vec<_> = limits.collect();
+    let arguments = format!(
+        "'{{{}}}', '{{{}}}', '{{{}}}', '{{{}}}'",
+        numbers.join(","),
+        moments.join(","),
+        ids.join(","),
+        limits.join(",")
+    );
+    for (index, filter) in [
+        ("users_active", "WHERE is_active AND deleted_at"),
+        ("users_inactive", "WHERE NOT is_active AND deleted_at"),
+        ("users_any", "WHERE deleted_at"),
+    ] {
+        for beyond in ["<", ">"] {
+            let beyond = format!("(created_at, id) {beyond} (coalesce(");
+            let query = statement(&["AS q (number, at, id, most)", filter, &beyond]);
+            for Plan { text, buffers } in explain(&mut sql, &query, &arguments).await {
+                assert!(text.contains("Index Only Scan"), "{text}");
+                assert!(text.contains(&format!("using {index} ")), "{text}");
+                assert!(text.contains("Index Cond: (ROW("), "{text}");
+                assert!(text.contains("Heap Fetches: 0"), "{text}");
+                assert!(!text.contains("Sort"), "{text}");
+                assert!(!text.contains("Filter"), "{text}");
+                assert!(buffers <= PAGES * 8, "{buffers} buffers: {text}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_page_of_a_feed_costs_the_same_at_any_depth() {
     let Some(store) = filled().await else { return };

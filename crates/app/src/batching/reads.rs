@@ -34,6 +34,11 @@ impl<R: Read> Batched<R> {
         Self(Lanes::new(read, Line::new(lanes), runtime))
     }
 
+    /// The same, with at most so many questions in a batch.
+    pub(crate) fn bounded(read: R, lanes: usize, most: usize, runtime: Runtime) -> Self {
+        Self(Lanes::new(read, Line::bounded(lanes, most), runtime))
+    }
+
     /// An answer to each question, in their order.
     pub(crate) async fn ask_many(
         &self,

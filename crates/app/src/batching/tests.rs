@@ -8,6 +8,7 @@ use roster_adapters_memory::{
     ManualClock, MemoryActivities, MemoryNotifications, MemoryStats, MemoryStore, MemoryUsers,
     SequentialIds, TokioSpawner,
 };
+use roster_domain::pagination::{ActiveFilter, Order, Start, UserFilter};
 use roster_domain::ports::{
     ActivityRepository, NewestOf, NotificationRepository, StatsRepository, StoreError,
     UserRepository,
@@ -16,7 +17,7 @@ use roster_domain::{NewUser, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 use roster_port_contracts::samples;
 
-use super::{Batched, NewestActivities, NewestUnread, Read, Stats, Users};
+use super::{Batched, NewestActivities, NewestUnread, Pages, Read, Stats, Users};
 use crate::Runtime;
 use crate::caching::test_users::{id, user};
 
@@ -80,6 +81,57 @@ async fn everybody_gets_the_users_that_they_asked_for() {
         assert_eq!(found, there.collect::<Vec<_>>());
     }
     assert_eq!(faults.calls(), 2, "the first alone, the others together");
+}
+
+/// One page for all who ask for it, and one question for each filter.
+#[tokio::test]
+async fn everybody_gets_the_page_that_they_asked_for() {
+    let users = MemoryUsers::new(MemoryStore::new());
+    for n in 1..=4 {
+        let may_act = n != 4;
+        let user = NewUser {
+            is_active: may_act,
+            ..new(n)
+        };
+        users.insert(&user).await.unwrap();
+    }
+    let faults = Arc::new(Faults::none());
+    faults.arm(Fault::Hang);
+    let inner = Faulty::<dyn UserRepository>::new(Arc::new(users), Arc::clone(&faults));
+    let batched = Arc::new(Batched::new(Pages(Arc::new(inner)), 1, runtime()));
+    let (active, any) = (ActiveFilter::Active, ActiveFilter::Any);
+    let asked: [(_, _, &[u128]); 6] = [
+        (active, 9, &[3, 2, 1]),
+        (any, 2, &[4, 3]),
+        (active, 1, &[3]),
+        (any, 2, &[4, 3]),
+        (any, 3, &[4, 3, 2]),
+        (active, 1, &[3]),
+    ];
+    let callers: Vec<_> = asked
+        .iter()
+        .map(|(active, size, _)| {
+            let filter = UserFilter { active: *active };
+            let request = samples::page(Start::First, Order::Descending, *size);
+            let batched = Arc::clone(&batched);
+            tokio::spawn(async move { batched.ask((filter, request)).await.unwrap() })
+        })
+        .collect();
+    settle().await;
+    faults.mend();
+    let pages = join_all(callers).await.into_iter().map(Result::unwrap);
+    let pages: Vec<_> = pages.collect();
+    for (page, (_, _, expected)) in pages.iter().zip(asked) {
+        let ids: Vec<UserId> = page.items.iter().map(|user| user.id).collect();
+        assert_eq!(ids, expected.iter().copied().map(id).collect::<Vec<_>>());
+    }
+    assert!(Arc::ptr_eq(&pages[1], &pages[3]), "the same page");
+    assert!(Arc::ptr_eq(&pages[2], &pages[5]), "the same page");
+    assert_eq!(
+        faults.calls(),
+        3,
+        "the first alone, then a question a filter"
+    );
 }
 
 /// Each section: the first question alone, those meanwhile as one, whatever their limits.

@@ -1,13 +1,15 @@
+use std::sync::Arc;
+
 use roster_domain::UserSummary;
-use roster_domain::pagination::{Counting, FilterHash, Page, PageRequest, UserFilter};
+use roster_domain::pagination::{Counting, Page, PageRequest, UserFilter};
 
 use super::{UserError, UserService};
 
 /// One page of users, and how many match in all if that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedUsers {
-    /// The page.
-    pub page: Page<UserSummary>,
+    /// The page; whoever asked for it at the same time has the same one.
+    pub page: Arc<Page<UserSummary>>,
     /// How many users match.
     pub total: Option<u64>,
 }
@@ -20,17 +22,14 @@ impl UserService {
         request: &PageRequest,
         counting: Option<Counting>,
     ) -> Result<ListedUsers, UserError> {
-        let page = self.users.list(filter, request);
+        let page = self.pages.ask((*filter, *request));
         let count = async {
             match counting {
                 Some(counting) => self.users.count(filter, counting).await.map(Some),
                 None => Ok(None),
             }
         };
-        let (slice, total) = futures::try_join!(page, count)?;
-        Ok(ListedUsers {
-            page: Page::new(request, FilterHash::from(filter), slice),
-            total,
-        })
+        let (page, total) = futures::try_join!(page, count)?;
+        Ok(ListedUsers { page, total })
     }
 }

@@ -5,6 +5,7 @@ use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
 use super::settling::Settling;
+use crate::batching::{Batched, Pages};
 use crate::caching::CachedUsers;
 use crate::{
     Answer, AtHand, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches,
@@ -17,6 +18,7 @@ use crate::{
 /// Writes run to their end, the invalidation included, also when the caller goes away.
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
+    pub(super) pages: Batched<Pages>,
     pub(super) writes: Arc<dyn UserWrites>,
     pub(super) cached: CachedUsers,
     pub(super) settling: Arc<Settling>,
@@ -41,6 +43,10 @@ pub struct UserDraft {
 }
 
 impl UserService {
+    /// The most pages that the store is asked for at once: together they have fewer rows than
+    /// it reads within a statement's time, also from a disk.
+    const PAGES: usize = 16;
+
     /// A service over a store and the caches in front of it.
     pub fn new(
         users: Arc<dyn UserRepository>,
@@ -50,6 +56,8 @@ impl UserService {
         observer: Arc<dyn CacheObserver>,
         runtime: Runtime,
     ) -> Self {
+        let pages = Pages(Arc::clone(&users));
+        let pages = Batched::bounded(pages, policy.store_lanes, Self::PAGES, runtime.clone());
         let cached = CachedUsers::new(
             Arc::clone(&users),
             caches,
@@ -64,6 +72,7 @@ impl UserService {
         ));
         Self {
             users,
+            pages,
             writes,
             cached,
             settling,

@@ -353,12 +353,12 @@ impl UserRepository for CountedUsers {
         found
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        self.inner.list(filter, page).await
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        self.inner.list_many(filter, pages).await
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {

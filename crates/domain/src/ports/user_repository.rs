@@ -21,14 +21,15 @@ pub trait UserRepository: Send + Sync {
     /// Full rows. At most 256 ids, repeated ones allowed; none is answered without a query.
     async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
 
-    /// One page of the users that match, as the projection that lists show, ordered by
-    /// `(created_at, id)`. A row that matches and does not change while a list is walked by
-    /// its positions appears exactly once.
-    async fn list(
+    /// Pages of the users that match, one for each request and in their order, as the projection
+    /// that lists show, ordered by `(created_at, id)`. A row that matches and does not change
+    /// while a list is walked by its positions appears exactly once. At most 64 requests,
+    /// repeated ones allowed; none is answered without a query.
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError>;
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError>;
 
     /// How many users match. An estimate may be off; where a store has no statistics it is exact.
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError>;

@@ -5,10 +5,8 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use roster_app::Action;
 use roster_domain::pagination::{
-    ActiveFilter, Counting, Cursor, FilterHash, Order, PageRequest, PageSize, RowOffset, Start,
-    UserFilter,
+    ActiveFilter, Counting, FilterHash, Order, PageRequest, PageSize, RowOffset, Start, UserFilter,
 };
-use roster_domain::search::SearchCursor;
 use roster_domain::{UserId, UserSummary};
 use serde::Serialize;
 
@@ -300,19 +298,18 @@ pub(super) async fn list_users(
     } else {
         Action::ListUsers
     })?;
+    let (found, listed);
     let (items, next, prev, total) = if let Some(searched) = &query.q {
         let filter = searched.filter(query.active.value);
         let request = query.search(&filter)?;
-        let found = services.search.find(&filter, &request, query.count).await?;
-        let text = |cursor: Option<SearchCursor>| cursor.map(|cursor| cursor.to_string());
-        let (next, prev) = (text(found.page.next), text(found.page.prev));
-        (found.page.items, next, prev, found.total)
+        found = services.search.find(&filter, &request, query.count).await?;
+        let (next, prev) = (found.page.next.as_ref(), found.page.prev.as_ref());
+        (&found.page.items, text(next), text(prev), found.total)
     } else {
         let (filter, request) = (query.filter(), query.request()?);
-        let listed = services.users.list(&filter, &request, query.count).await?;
-        let text = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.to_string());
-        let (next, prev) = (text(listed.page.next), text(listed.page.prev));
-        (listed.page.items, next, prev, listed.total)
+        listed = services.users.list(&filter, &request, query.count).await?;
+        let (next, prev) = (listed.page.next.as_ref(), listed.page.prev.as_ref());
+        (&listed.page.items, text(next), text(prev), listed.total)
     };
     let body = UserList {
         items: items.iter().map(UserListItem::from).collect(),
@@ -325,4 +322,8 @@ pub(super) async fn list_users(
     let links = paging::links_to(PATH, &query.for_links(), next, prev)?;
     response.headers_mut().insert(header::LINK, links);
     Ok(response)
+}
+
+fn text(cursor: Option<&impl ToString>) -> Option<String> {
+    cursor.map(ToString::to_string)
 }

@@ -179,7 +179,7 @@ async fn every_use_case_says_that_its_store_is_away() {
     let away = || StoreError::Unavailable("down".into());
     let mut users = MockUserRepository::new();
     users.expect_find_many().returning(move |_| Err(away()));
-    users.expect_list().returning(move |_, _| Err(away()));
+    users.expect_list_many().returning(move |_, _| Err(away()));
     users
         .expect_find_id_by_email()
         .returning(move |_| Err(away()));

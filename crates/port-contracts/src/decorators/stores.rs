@@ -26,12 +26,12 @@ impl UserRepository for Faulty<dyn UserRepository> {
         self.faults.around(call).await
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        let call = self.inner.list(filter, page);
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        let call = self.inner.list_many(filter, pages);
         self.faults.around(call).await
     }
 

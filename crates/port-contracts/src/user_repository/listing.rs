@@ -6,7 +6,7 @@ use roster_domain::pagination::{
 };
 use roster_domain::{NewUser, Timestamp, UserId};
 
-use super::{first_page, insert, summary};
+use super::{first_page, insert, list, summary};
 use crate::StoreFixture;
 use crate::samples::{as_inserted, full_user, later, moment, new_user, page, user_id};
 
@@ -112,8 +112,7 @@ pub async fn an_empty_list_is_a_page_without_rows(store: &dyn StoreFixture) {
     ] {
         for order in [Order::Ascending, Order::Descending] {
             let request = page(start, order, 3);
-            let slice = store.users().list(&UserFilter::default(), &request).await;
-            let slice = slice.unwrap();
+            let slice = list(store, ActiveFilter::Active, &request).await;
             assert_eq!(slice.items, [], "{request:?}");
             assert!(!slice.more, "{request:?}");
         }
@@ -126,8 +125,8 @@ pub async fn a_full_page_says_whether_there_is_more(store: &dyn StoreFixture) {
     }
     for (size, more) in [(2, true), (3, false), (4, false), (200, false)] {
         let request = page(Start::First, Order::Descending, size);
-        let slice = store.users().list(&UserFilter::default(), &request).await;
-        assert_eq!(slice.unwrap().more, more, "{size} of 3");
+        let slice = list(store, ActiveFilter::Active, &request).await;
+        assert_eq!(slice.more, more, "{size} of 3");
     }
 }
 
@@ -141,8 +140,7 @@ pub async fn an_offset_skips_rows(store: &dyn StoreFixture) {
         (3, &[1], false),
     ] {
         let request = page(offset(number, 3), Order::Descending, 3);
-        let slice = store.users().list(&UserFilter::default(), &request).await;
-        let slice = slice.unwrap();
+        let slice = list(store, ActiveFilter::Active, &request).await;
         let shown: Vec<UserId> = slice.items.iter().map(|row| row.id).collect();
         let expected: Vec<UserId> = expected.iter().copied().map(user_id).collect();
         assert_eq!(shown, expected, "page {number}");
@@ -153,8 +151,7 @@ pub async fn an_offset_skips_rows(store: &dyn StoreFixture) {
 pub async fn an_offset_beyond_the_end_is_an_empty_page(store: &dyn StoreFixture) {
     insert(store, 1).await;
     let request = page(offset(50, 200), Order::Ascending, 200);
-    let slice = store.users().list(&UserFilter::default(), &request).await;
-    let slice = slice.unwrap();
+    let slice = list(store, ActiveFilter::Active, &request).await;
     assert_eq!(slice.items, []);
     assert!(!slice.more);
 }

@@ -1,13 +1,11 @@
 //! Whole lists, walked page by page.
 #![expect(missing_docs, reason = "a case's name is the sentence that it checks")]
 
-use roster_domain::pagination::{
-    ActiveFilter, Order, PageRequest, PageSize, RowOffset, Slice, Start, UserFilter,
-};
+use roster_domain::pagination::{ActiveFilter, Order, PageSize, RowOffset, Start};
 use roster_domain::ports::{ImportRow, OnConflict, RowResult};
 use roster_domain::{NewUser, UserId, UserSummary};
 
-use super::{insert, summary};
+use super::{insert, list, summary};
 use crate::StoreFixture;
 use crate::lists::{assert_walks_backwards, assert_walks_forwards, in_order};
 use crate::samples::{as_inserted, later, moment, new_user, page, rename, user_id};
@@ -26,7 +24,7 @@ pub async fn a_walk_forwards_meets_each_row_once(store: &dyn StoreFixture) {
         for order in ORDERS {
             for size in 1..=7 {
                 assert_walks_forwards(&shown, order, size, |request| async move {
-                    list(store, active, request).await
+                    list(store, active, &request).await
                 })
                 .await;
             }
@@ -41,7 +39,7 @@ pub async fn a_walk_backwards_meets_each_row_once(store: &dyn StoreFixture) {
         for order in ORDERS {
             for size in 1..=7 {
                 assert_walks_backwards(&shown, order, size, |request| async move {
-                    list(store, active, request).await
+                    list(store, active, &request).await
                 })
                 .await;
             }
@@ -53,7 +51,7 @@ pub async fn a_long_walk_meets_each_row_once(store: &dyn StoreFixture) {
     let rows = many(store, 700).await;
     let active = ActiveFilter::Active;
     let shown = matching(&rows, active);
-    let ask = |request| async move { list(store, active, request).await };
+    let ask = |request| async move { list(store, active, &request).await };
     assert_walks_forwards(&shown, Order::Ascending, 31, ask).await;
     assert_walks_backwards(&shown, Order::Ascending, 31, ask).await;
 }
@@ -66,7 +64,7 @@ pub async fn numbered_pages_meet_each_row_once(store: &dyn StoreFixture) {
     for number in 1.. {
         let skipped = Start::Offset(RowOffset::of_page(number, size).unwrap());
         let request = page(skipped, Order::Ascending, 150);
-        let slice = list(store, ActiveFilter::Active, request).await;
+        let slice = list(store, ActiveFilter::Active, &request).await;
         met.extend(slice.items);
         if !slice.more {
             break;
@@ -83,7 +81,7 @@ pub async fn a_walk_goes_on_from_a_row_that_is_gone(store: &dyn StoreFixture) {
     assert!(gone.unwrap().is_some());
     let place = Start::After(moment(3), user_id(3).get());
     for (order, number) in [(Order::Ascending, 4), (Order::Descending, 2)] {
-        let slice = list(store, ActiveFilter::Active, page(place, order, 1)).await;
+        let slice = list(store, ActiveFilter::Active, &page(place, order, 1)).await;
         assert_eq!(slice.items[0].id, user_id(number), "{order:?}");
     }
 }
@@ -96,7 +94,7 @@ pub async fn a_walk_back_goes_on_from_a_row_that_is_gone(store: &dyn StoreFixtur
     assert!(gone.unwrap().is_some());
     let place = Start::Before(moment(3), user_id(3).get());
     for (order, number) in [(Order::Ascending, 2), (Order::Descending, 4)] {
-        let slice = list(store, ActiveFilter::Active, page(place, order, 1)).await;
+        let slice = list(store, ActiveFilter::Active, &page(place, order, 1)).await;
         assert_eq!(slice.items[0].id, user_id(number), "{order:?}");
     }
 }
@@ -112,7 +110,7 @@ pub async fn a_walk_meets_untouched_rows_once_while_others_come_and_go(store: &d
         let slice = list(
             store,
             ActiveFilter::Active,
-            page(start, Order::Ascending, 3),
+            &page(start, Order::Ascending, 3),
         )
         .await;
         met.extend(slice.items.iter().map(|row| row.id));
@@ -139,15 +137,6 @@ pub async fn a_walk_meets_untouched_rows_once_while_others_come_and_go(store: &d
     let untouched: Vec<UserId> = (1..=20).map(|half| user_id(2 * half)).collect();
     met.retain(|id| untouched.contains(id));
     assert_eq!(met, untouched);
-}
-
-async fn list(
-    store: &dyn StoreFixture,
-    active: ActiveFilter,
-    request: PageRequest,
-) -> Slice<UserSummary> {
-    let filter = UserFilter { active };
-    store.users().list(&filter, &request).await.unwrap()
 }
 
 /// Stores users with many ties on `created_at`, every third inactive.

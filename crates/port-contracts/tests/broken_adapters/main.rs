@@ -64,6 +64,10 @@ broken! { failing_users:
         ["find_many_leaves_out_deleted_users"],
     a_page_repeats_the_row_of_its_position: UserRule::PageIncludesPosition =>
         ["a_walk_forwards_meets_each_row_once"],
+    pages_that_are_the_same_are_answered_once: UserRule::RepeatedPageOnce =>
+        ["list_many_answers_a_repeated_page_again"],
+    pages_are_answered_by_their_direction: UserRule::PagesByDirection =>
+        ["list_many_answers_in_the_order_asked"],
     an_unchanged_patch_takes_a_version: UserRule::UnchangedPatchBumps =>
         ["patch_that_changes_nothing_keeps_the_version"],
     a_version_mismatch_is_reported_as_not_found: UserRule::MismatchIsNone =>

@@ -35,6 +35,8 @@ pub(crate) enum UserRule {
     UnchangedPatchLogged,
     PatchComparesEarly,
     WriterDatesTheLog,
+    RepeatedPageOnce,
+    PagesByDirection,
 }
 
 pub(crate) fn broken(rule: UserRule) -> Store {
@@ -138,20 +140,28 @@ impl UserRepository for Users {
         Ok(found)
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        let mut page = *page;
-        if self.is(UserRule::PageIncludesPosition)
-            && page.order == Order::Descending
-            && let Start::After(at, id) = page.start
-        {
-            // What `<=` in place of `<` reads.
-            page.start = Start::After(at, Uuid::from_u128(id.as_u128() + 1));
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        let mut pages = pages.to_vec();
+        for page in &mut pages {
+            if self.is(UserRule::PageIncludesPosition)
+                && page.order == Order::Descending
+                && let Start::After(at, id) = page.start
+            {
+                // What `<=` in place of `<` reads.
+                page.start = Start::After(at, Uuid::from_u128(id.as_u128() + 1));
+            }
         }
-        self.inner.list(filter, &page).await
+        if self.is(UserRule::RepeatedPageOnce) {
+            pages.dedup();
+        }
+        if self.is(UserRule::PagesByDirection) {
+            pages.sort_by_key(|page| page.order == Order::Ascending);
+        }
+        self.inner.list_many(filter, &pages).await
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {

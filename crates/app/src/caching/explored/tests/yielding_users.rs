@@ -27,12 +27,12 @@ impl UserRepository for YieldingUsers {
         Self::around(self.0.find_many(ids)).await
     }
 
-    async fn list(
+    async fn list_many(
         &self,
         filter: &UserFilter,
-        page: &PageRequest,
-    ) -> Result<Slice<UserSummary>, StoreError> {
-        Self::around(self.0.list(filter, page)).await
+        pages: &[PageRequest],
+    ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
+        Self::around(self.0.list_many(filter, pages)).await
     }
 
     async fn count(&self, filter: &UserFilter, counting: Counting) -> Result<u64, StoreError> {
