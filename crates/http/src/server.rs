@@ -6,8 +6,8 @@
 //! under way are closed; those that have may finish until the limit.
 //!
 //! A client that keeps a connection waiting loses it: one that sends nothing, one whose head
-//! does not come to its end, one that takes nothing of its answer. A body that stands still
-//! fails in the hands of its reader.
+//! does not come to its end, one that takes nothing of its answer and sends nothing meanwhile. A
+//! body that stands still, or as good as, fails in the hands of its reader.
 
 mod listener;
 mod open_files;
@@ -141,6 +141,7 @@ impl Server {
             idle: self.settings.idle_timeout,
             head: self.settings.header_timeout,
             stall: self.settings.stall_timeout,
+            stall_octets: self.settings.stall_octets,
         };
         let serving = connection::serve(
             stream,

@@ -129,9 +129,11 @@ pub(super) async fn read_whole(request: Request, limit: usize) -> Result<Bytes, 
 pub(crate) fn broken_body(error: &(dyn std::error::Error + 'static)) -> Problem {
     match Stalled::behind(error) {
         None => Problem::malformed("The body ended before its time."),
-        Some(Stalled { limit }) => {
+        Some(Stalled { limit, least }) => {
             let millis = limit.as_millis();
-            let detail = format!("Nothing of the body arrived for {millis} ms.");
+            let detail = format!(
+                "Less than {least} octets of the body arrived while it was waited for {millis} ms."
+            );
             Problem::new(ProblemType::DeadlineExceeded, detail)
         }
     }

@@ -63,8 +63,7 @@ pub(super) async fn serve(
             }
             Begun::Reading(reading) => Either::Left(reading),
             Begun::Other(request) => {
-                let mut request =
-                    request.map(|body| arriving(body, &traffic, timeouts.stall, &clock));
+                let mut request = request.map(|body| arriving(body, &traffic, timeouts, &clock));
                 if let Some(peer) = peer {
                     request.extensions_mut().insert(peer);
                 }

@@ -12,7 +12,8 @@ use super::patience::Patience;
 use super::traffic::Traffic;
 
 /// A connection that tells of what it carries, and that fails when its client takes nothing of
-/// an answer.
+/// an answer. One that still sends may do so first: many send a whole file before they read the
+/// first line of what becomes of it.
 ///
 /// A body that stands still is not seen here: its reader knows more, and can still answer.
 pub(super) struct PatientStream {
@@ -20,7 +21,7 @@ pub(super) struct PatientStream {
     traffic: Arc<Traffic>,
     stall: Duration,
     writing: Patience,
-    /// Since when nothing could be written.
+    /// Since when nothing could be written and nothing was read.
     stalled: Option<Duration>,
 }
 
@@ -68,6 +69,7 @@ impl AsyncRead for PatientStream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
+            this.stalled = None;
             this.traffic.has_read();
         }
         read

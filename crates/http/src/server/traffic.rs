@@ -14,6 +14,8 @@ pub(super) struct Timeouts {
     pub(super) head: Duration,
     /// For a client that takes nothing of its answer, or sends nothing of its body.
     pub(super) stall: Duration,
+    /// Fewer octets of a body in that time are as good as nothing.
+    pub(super) stall_octets: u64,
 }
 
 /// What is under way on one connection, as its stream, its service and the bodies of its

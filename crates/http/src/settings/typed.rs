@@ -57,6 +57,8 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
     /// How long a body may stand still, and an answer that its client does not take.
     pub stall_timeout: Duration,
+    /// With fewer octets in that time a body stands still.
+    pub stall_octets: u64,
     /// Requests under way at the most that memory cannot answer.
     pub max_in_flight: usize,
     /// How long a request may take before it can count as late.
@@ -255,6 +257,7 @@ fn http(resolver: &mut Resolver) -> HttpSettings {
         allowed_hosts: resolver.host_names(&of::HTTP_ALLOWED_HOSTS),
         idle_timeout: resolver.duration(&of::HTTP_IDLE_TIMEOUT),
         stall_timeout: resolver.duration(&of::HTTP_STALL_TIMEOUT),
+        stall_octets: resolver.octets(&of::HTTP_STALL_OCTETS),
         max_in_flight: count(resolver, &of::HTTP_MAX_IN_FLIGHT),
         target_latency: resolver.duration(&of::HTTP_TARGET_LATENCY),
         max_streams: count(resolver, &of::HTTP_MAX_STREAMS),

@@ -24,6 +24,7 @@ mod process;
 mod revocation;
 mod server;
 mod slow_clients;
+mod slow_streams;
 mod start;
 mod stop;
 mod stop_writing;
