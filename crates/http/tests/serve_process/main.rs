@@ -17,6 +17,7 @@ mod canaries;
 mod commands;
 mod disk;
 mod distributed;
+mod framing;
 mod hostile;
 mod issuers;
 mod metrics;
