@@ -4,13 +4,14 @@ use std::fs;
 use std::process::Command;
 
 use cargo_metadata::MetadataCommand;
+use cargo_metadata::semver::VersionReq;
 
 use crate::command::{cargo, is_there, output, run as run_command};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 
-/// By cargo-deny where it is installed. It takes some ten minutes to build, so without it, as in CI, the same
-/// settings are read from `deny.toml` and checked here.
+/// By cargo-deny where it is installed. It is more than two hundred packages to build, so without it, as in CI, the
+/// same settings are read from `deny.toml` and checked here.
 pub(crate) fn run() -> Outcome {
     if is_there("cargo-deny", &["--version"]) {
         return run_command(&mut cargo([
@@ -27,6 +28,7 @@ pub(crate) fn run() -> Outcome {
         .manifest_path(workspace::root().join("Cargo.toml"))
         .other_options(vec![
             "--locked".to_owned(),
+            "--all-features".to_owned(),
             format!("--filter-platform={}", host()?),
         ])
         .exec()?;
@@ -34,6 +36,12 @@ pub(crate) fn run() -> Outcome {
     for package in &metadata.packages {
         let source = package.source.as_ref().map(|source| source.repr.as_str());
         violations.extend(settings.violations(&package.name, source, package.license.as_deref()));
+        let any = package
+            .dependencies
+            .iter()
+            .filter(|needed| is_any(&needed.req, needed.path.is_some()));
+        violations
+            .extend(any.map(|any| format!("{} takes any version of {}", package.name, any.name)));
     }
     println!(
         "deny: cargo-deny is not installed; checked {} packages by deny.toml without it",
@@ -42,12 +50,93 @@ pub(crate) fn run() -> Outcome {
     Failure::of_rules("deny", &violations)
 }
 
+/// Whether a dependency is content with whatever is there; one of our own is by its path.
+fn is_any(version: &VersionReq, is_own: bool) -> bool {
+    version.comparators.is_empty() && !is_own
+}
+
 /// Only what is built here: the rest would have to be fetched for its licence alone.
 fn host() -> Outcome<String> {
     let version = output(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
         .ok_or_else(|| Failure::new("rustc -vV names no host"))
+}
+
+/// Every key of `deny.toml` that is followed here. What is not among them would be checked by
+/// cargo-deny and passed over without it, so it is refused.
+const KEYS: [(&str, &[&str]); 4] = [
+    ("graph", &["all-features"]),
+    ("licenses", &["confidence-threshold", "allow", "exceptions"]),
+    (
+        "bans",
+        &[
+            "multiple-versions",
+            "wildcards",
+            "allow-wildcard-paths",
+            "deny",
+        ],
+    ),
+    (
+        "sources",
+        &[
+            "unknown-registry",
+            "unknown-git",
+            "allow-registry",
+            "allow-git",
+        ],
+    ),
+];
+
+/// The values that they have to have where there is a choice.
+const CHOICES: [(&str, &str, &str); 5] = [
+    ("graph", "all-features", "true"),
+    ("bans", "multiple-versions", "\"allow\""),
+    ("bans", "wildcards", "\"deny\""),
+    ("sources", "unknown-registry", "\"deny\""),
+    ("sources", "unknown-git", "\"deny\""),
+];
+
+/// Refuses settings that say more than is followed here.
+fn understood(table: &toml::Table) -> Outcome {
+    let known = |section: &str| KEYS.iter().find(|(name, _)| *name == section);
+    for (section, keys) in table {
+        let known = known(section).map_or(&[] as &[&str], |(_, keys)| keys);
+        let mut keys = keys.as_table().into_iter().flat_map(toml::Table::keys);
+        if let Some(key) = keys.find(|key| !known.contains(&key.as_str())) {
+            return Err(not_followed(section, key));
+        }
+    }
+    let value = |section: &str, key: &str| table.get(section)?.get(key);
+    for (section, key, expected) in CHOICES {
+        if value(section, key).is_none_or(|value| value.to_string() != expected) {
+            return Err(not_followed(section, key));
+        }
+    }
+    let banned = value("bans", "deny").and_then(toml::Value::as_array);
+    for ban in banned.into_iter().flatten() {
+        let is_plain = ban.as_table().is_some_and(|ban| {
+            let name = ban.get("crate").and_then(toml::Value::as_str);
+            name.is_some_and(|name| !name.contains(['@', ':']))
+                && ban
+                    .keys()
+                    .all(|key| ["crate", "reason"].contains(&key.as_str()))
+        });
+        if !is_plain {
+            return Err(not_followed("bans", "deny"));
+        }
+    }
+    let git = value("sources", "allow-git").and_then(toml::Value::as_array);
+    if git.is_some_and(|git| !git.is_empty()) {
+        return Err(not_followed("sources", "allow-git"));
+    }
+    Ok(())
+}
+
+fn not_followed(section: &str, key: &str) -> Failure {
+    Failure::new(format!(
+        "{section}.{key} of deny.toml says what only cargo-deny checks; install it, or teach xtask/src/deny.rs"
+    ))
 }
 
 /// What we read of `deny.toml`.
@@ -62,6 +151,7 @@ struct Settings {
 impl Settings {
     fn read(text: &str) -> Outcome<Self> {
         let table: toml::Table = text.parse()?;
+        understood(&table)?;
         let list = |section: &str, key: &str| -> Vec<toml::Value> {
             let value = table.get(section).and_then(|section| section.get(key));
             value
@@ -121,12 +211,11 @@ impl Settings {
         if self.banned.iter().any(|banned| banned == name) {
             found.push(format!("{name} is banned"));
         }
-        if source.is_some_and(|source| {
-            !self
-                .registries
-                .iter()
-                .any(|registry| source.ends_with(registry.as_str()))
-        }) {
+        let is_known = |source: &str| {
+            let registry = source.strip_prefix("registry+");
+            registry.is_some_and(|registry| self.registries.iter().any(|known| known == registry))
+        };
+        if source.is_some_and(|source| !is_known(source)) {
             found.push(format!("{name} comes from {}", source.unwrap_or_default()));
         }
         let licence = licence.unwrap_or("no licence");
@@ -194,12 +283,24 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        let text = "[licenses]\nallow = [\"MIT\", \"Apache-2.0 WITH LLVM-exception\"]\n\
-            exceptions = [{ crate = \"fonts\", allow = [\"OFL-1.1\"] }]\n\
-            [bans]\ndeny = [{ crate = \"openssl\", reason = \"one TLS\" }]\n\
-            [sources]\nallow-registry = [\"https://github.com/rust-lang/crates.io-index\"]\n";
-        Settings::read(text).unwrap()
+        Settings::read(TEXT).unwrap()
     }
+
+    const TEXT: &str = r#"
+        [graph]
+        all-features = true
+        [licenses]
+        allow = ["MIT", "Apache-2.0 WITH LLVM-exception"]
+        exceptions = [{ crate = "fonts", allow = ["OFL-1.1"] }]
+        [bans]
+        multiple-versions = "allow"
+        wildcards = "deny"
+        deny = [{ crate = "openssl", reason = "one TLS" }]
+        [sources]
+        unknown-registry = "deny"
+        unknown-git = "deny"
+        allow-registry = ["https://github.com/rust-lang/crates.io-index"]
+    "#;
 
     #[test]
     fn a_licence_is_accepted_by_choice_and_only_as_a_whole() {
@@ -236,6 +337,8 @@ mod tests {
             violations("serde", "git+https://example.com/serde").len(),
             1
         );
+        let disguised = format!("git+https://example.com/?{registry}");
+        assert_eq!(violations("serde", &disguised).len(), 1);
         assert_eq!(
             settings().violations("serde", None, None),
             ["serde is under no licence"]
@@ -243,7 +346,41 @@ mod tests {
     }
 
     #[test]
+    fn a_dependency_on_any_version_is_found() {
+        let is_any = |version: &str, is_own| is_any(&version.parse().unwrap(), is_own);
+        assert!(is_any("*", false));
+        assert!(!is_any("1", false) && !is_any(">=1", false) && !is_any("1.*", false));
+        assert!(!is_any("*", true));
+    }
+
+    #[test]
     fn settings_without_a_rule_are_refused() {
-        assert!(Settings::read("[licenses]\nallow = [\"MIT\"]").is_err());
+        for rule in [
+            "\"MIT\", \"Apache-2.0 WITH LLVM-exception\"",
+            "{ crate = \"openssl\", reason = \"one TLS\" }",
+        ] {
+            assert!(Settings::read(&TEXT.replace(rule, "")).is_err(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn settings_that_only_cargo_deny_follows_are_refused() {
+        for (from, to) in [
+            ("[sources]", "[advisories]\nyanked = \"deny\"\n[sources]"),
+            ("[bans]", "clarify = []\n[bans]"),
+            ("[bans]", "[bans]\nskip = []"),
+            ("wildcards = \"deny\"", "wildcards = \"allow\""),
+            ("unknown-git = \"deny\"", ""),
+            ("\"openssl\"", "\"openssl@0.9\""),
+            ("reason = \"one TLS\"", "wrappers = [\"curl\"]"),
+            (
+                "unknown-git",
+                "allow-git = [\"https://example.com/serde\"]\nunknown-git",
+            ),
+        ] {
+            let text = TEXT.replacen(from, to, 1);
+            assert_ne!(text, TEXT);
+            assert!(Settings::read(&text).is_err(), "{to}");
+        }
     }
 }
