@@ -238,6 +238,9 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
         let name = "roster before";
         systems.push(System::service(name, &before, stand, &args.memory, None)?);
     }
+    if extent.wants("W2") {
+        systems.push(System::forgetful(roster, stand)?);
+    }
     systems.push(System::floor(stand, &template, false).await?);
     systems.push(System::floor(stand, &template, true).await?);
     if let (Some(address), Some(pid)) = (args.external, args.pid) {

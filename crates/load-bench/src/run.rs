@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
             .filter(|workload| self.extent.wants(workload.name))
         {
             // A quick look has no time to read that many users first.
-            if self.extent.quick && workload.ahead() > Workload::AHEAD {
+            if self.extent.quick && workload.is_long() {
                 continue;
             }
             if !workload.has_room(self.stand.users, self.extent.memory) {
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
         }
         if workload.state != State::Empty {
             // Connections, statements and branches are warm, too.
-            let ahead = workload.ahead();
+            let ahead = workload.ahead(system.kind);
             self.wrk.run(system, &written, connections, ahead).await?;
         }
         Ok(Ready {

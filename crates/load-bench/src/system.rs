@@ -15,11 +15,16 @@ use crate::floor::Template;
 use crate::progress::say;
 use crate::stand::Stand;
 
+/// The name of the service that has no memory to speak of.
+pub(crate) const FORGETFUL: &str = "roster, 1 MiB of memory";
+
 /// What a system is, and so what can be asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The service.
     Service,
+    /// The service with hardly any memory for users, so that they come from Redis.
+    Forgetful,
     /// A server that gives one answer to everything.
     Constant,
     /// A server that hands on what Redis has.
@@ -117,6 +122,14 @@ impl System {
             service: Tree(node.pid()),
             redis: Some(redis),
             _process: Process::Node { _node: node },
+        })
+    }
+
+    /// The service with as little memory as it takes.
+    pub(crate) fn forgetful(binary: &Path, stand: &Stand) -> Result<Self> {
+        Ok(Self {
+            kind: Kind::Forgetful,
+            ..Self::service(FORGETFUL, binary, stand, "1MiB", None)?
         })
     }
 

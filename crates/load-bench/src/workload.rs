@@ -169,7 +169,7 @@ impl Workload {
     /// Longer than a cell lasts: what was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
-    /// As long runs what has a short list, before it is measured.
+    /// As long runs what has a short list, or whoever keeps nothing in memory.
     pub(crate) const AHEAD: Duration = Duration::from_secs(1);
     /// Octets of the cache that a user is given where all have to fit.
     const ROOM: u64 = 1_536;
@@ -184,6 +184,7 @@ impl Workload {
                 Ask::NotModified | Ask::HeldPage | Ask::Below(_) | Ask::HotOf(_)
             ),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
+            Kind::Forgetful => matches!(self.kind, Ask::Uniform),
         }
     }
 
@@ -201,10 +202,16 @@ impl Workload {
         }
     }
 
-    /// How long it runs before it is measured, so that all of its list was asked for.
-    pub(crate) const fn ahead(&self) -> Duration {
-        match self.kind {
-            Ask::HotOf(_) => Duration::from_secs(8),
+    /// Whether so many users are read that a quick look has no time for it.
+    pub(crate) const fn is_long(&self) -> bool {
+        matches!(self.kind, Ask::HotOf(_))
+    }
+
+    /// How long a system does it before it is measured, so that all of its list was asked for:
+    /// what a process has in memory it forgets while others have their turns.
+    pub(crate) const fn ahead(&self, kind: Kind) -> Duration {
+        match (self.kind, kind) {
+            (Ask::HotOf(_), _) | (Ask::Uniform, Kind::Service) => Duration::from_secs(8),
             _ => Self::AHEAD,
         }
     }
