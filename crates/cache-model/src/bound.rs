@@ -135,7 +135,7 @@ impl Bound {
             steps.push(Step::Hold);
         }
         let other = &state.servers[1 - usize::from(reader.server)];
-        if other.role == Role::Primary || self.bounds.strays {
+        if other.role == Role::Primary || !self.has(Rule::PrimaryAlone) {
             steps.push(Step::Reconnect);
         }
     }
@@ -164,6 +164,13 @@ impl Bound {
             Stage::Read => steps.push(Step::Deliver { relay }),
             Stage::Delivered => steps.push(Step::SetMark { relay }),
         }
+        if !self.has(Rule::DeliverBeforeMark) && round.stage == Stage::Read {
+            steps.push(Step::SetMark { relay });
+        }
+        if !self.has(Rule::EpochOfSnapshot) && round.stage == Stage::Delivered {
+            let older = 1..=state.last_epoch();
+            steps.extend(older.map(|epoch| Step::Mistake { relay, epoch }));
+        }
         let moves = match round.stage {
             Stage::Started => !self.has(Rule::TimeOfThisConnection),
             Stage::Read | Stage::Delivered => !self.has(Rule::OneConnection),
@@ -172,7 +179,13 @@ impl Bound {
         if moves && state.servers[1 - usize::from(round.server)].writes() {
             steps.push(Step::Move { relay });
         }
-        steps.push(Step::Break { relay });
+        // One that dies before it has done anything was never there, and one that has may die before it goes on.
+        let is_late = self.reduced
+            && self.has(Rule::AcknowledgeLast)
+            && matches!(round.stage, Stage::Gap | Stage::Read);
+        if !is_late {
+            steps.push(Step::Break { relay });
+        }
     }
 
     fn steps_of_servers(&self, state: &State, steps: &mut Vec<Step>) {
@@ -190,6 +203,9 @@ impl Bound {
                 }
             }
         }
+        if self.bounds.step_back != 0 && !state.stepped {
+            steps.push(Step::SetBack);
+        }
         let (primary, other) = (state.primary(), 1 - state.primary());
         if state.servers[other].role == Role::Deposed {
             steps.push(Step::Demote);
@@ -197,7 +213,7 @@ impl Bound {
         }
         let (source, copy) = (&state.servers[primary], &state.servers[other]);
         let can_follow = state.promotions < self.bounds.promotions;
-        let is_asked = self.bounds.strays || usize::from(state.reader.server) == other;
+        let is_asked = !self.has(Rule::PrimaryAlone) || usize::from(state.reader.server) == other;
         if (can_follow || is_asked) && (source.cell, source.mark) != (copy.cell, copy.mark) {
             steps.push(Step::Replicate);
         }

@@ -16,8 +16,6 @@ pub(crate) struct Case {
 pub(crate) enum Verdict {
     /// Every state was seen, and all are in order.
     Clean,
-    /// All that were seen are in order; the search was cut before it had seen every one.
-    CleanSoFar,
     /// The property that is broken.
     Violates(&'static str),
     /// The search was cut off, and was not to be.
@@ -32,32 +30,22 @@ pub(crate) enum Subject {
 impl Case {
     /// More states than this, counted as often as they are met, are a mistake in the bounds, and would fill the memory.
     const MOST: usize = 400_000_000;
-    /// Where the search is cut, because its end was not found in minutes and gigabytes: the counterexamples of other designs are not as far away.
-    const MANY: usize = 10_000_000;
 
     pub(crate) fn run(&self) -> Found {
-        let most = if self.is_endless() {
-            Self::MANY
-        } else {
-            Self::MOST
-        };
         match &self.subject {
-            Subject::Fill(fill) => search(fill, most),
-            Subject::Bound(bound) => search(bound, most),
+            Subject::Fill(fill) => search(fill, Self::MOST),
+            Subject::Bound(bound) => search(bound, Self::MOST),
         }
     }
+}
 
+impl Verdict {
     /// What was found, in one word.
-    pub(crate) fn verdict(&self, found: &Found) -> Verdict {
+    pub(crate) fn of(found: &Found) -> Self {
         match &found.violation {
-            Some(violation) => Verdict::Violates(violation.property),
-            None if found.exhausted => Verdict::Clean,
-            None if self.is_endless() => Verdict::CleanSoFar,
-            None => Verdict::Unknown,
+            Some(violation) => Self::Violates(violation.property),
+            None if found.exhausted => Self::Clean,
+            None => Self::Unknown,
         }
-    }
-
-    fn is_endless(&self) -> bool {
-        self.expected == Verdict::CleanSoFar
     }
 }

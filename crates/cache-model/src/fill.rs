@@ -173,6 +173,9 @@ impl Fill {
             Phase::Idle => {
                 if !node.channel.is_lost() && !self.has_forgotten_redis(state) {
                     steps.push(Step::Get { load: index });
+                    if self.design.kind == Kind::Leases {
+                        steps.push(Step::Claim { load: index });
+                    }
                 }
                 return;
             }
@@ -180,6 +183,9 @@ impl Fill {
             Phase::Got(Some(entry)) if entry.number >= node.floor.max(load.least) => {
                 steps.push(Step::Take { load: index });
                 return;
+            }
+            Phase::Got(None) if self.design.kind == Kind::Leases && state.cell == Cell::Empty => {
+                steps.push(Step::Claim { load: index });
             }
             Phase::Got(_) => steps.push(Step::Acquire { load: index }),
             Phase::Granted { .. } => steps.push(Step::Read { load: index }),

@@ -15,7 +15,7 @@ mod search;
 
 use std::process::ExitCode;
 
-use crate::case::Case;
+use crate::case::{Case, Verdict};
 
 fn main() -> ExitCode {
     let mut full = false;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
     let failed = rows
         .iter()
-        .filter(|(case, found)| case.verdict(found) != case.expected)
+        .filter(|(case, found)| Verdict::of(found) != case.expected)
         .count();
     println!(
         "\nmodel: {} cases, {failed} with another verdict than expected",

@@ -7,7 +7,7 @@ use crate::search::Found;
 
 /// Prints one case: the verdict, how much was searched, and the way to a violation.
 pub(crate) fn print(case: &Case, found: &Found) {
-    let verdict = case.verdict(found);
+    let verdict = Verdict::of(found);
     println!(
         "{} {}: {}{} ({} states, {} steps deep, {})",
         if verdict == case.expected {
@@ -44,7 +44,7 @@ pub(crate) fn print_table(rows: &[(Case, Found)]) {
         println!(
             "| {} | {} | {} | {steps} |",
             case.name,
-            word(case.verdict(found)),
+            word(Verdict::of(found)),
             thousands(found.states)
         );
     }
@@ -53,7 +53,6 @@ pub(crate) fn print_table(rows: &[(Case, Found)]) {
 fn word(verdict: Verdict) -> String {
     match verdict {
         Verdict::Clean => "clean".to_owned(),
-        Verdict::CleanSoFar => "clean as far as searched".to_owned(),
         Verdict::Violates(property) => format!("violates {property}"),
         Verdict::Unknown => "unknown: cut off".to_owned(),
     }

@@ -10,9 +10,9 @@ use super::take::{end, small};
 impl Bound {
     /// All clocks go on by one; what is too old for the change log is purged from it.
     pub(super) fn tick(&self, state: &mut State) {
-        let (oldest, past) = (self.bounds.oldest, self.bounds.half() + 1);
+        let (oldest, past) = (self.bounds.oldest, self.longest_gap() + 1);
         for acknowledged in &mut state.acknowledged[..usize::from(state.row) - 1] {
-            grow(acknowledged, oldest);
+            grow(acknowledged, oldest + self.bounds.step_back);
         }
         for slot in &mut state.log {
             if let Some(change) = slot {
@@ -55,6 +55,7 @@ impl Bound {
         ];
         let apart = (self.bounds.clocks[0] - self.bounds.clocks[1]).abs();
         self.bounds.oldest
+            + self.bounds.step_back
             + if mixes.iter().all(|rule| self.has(*rule)) {
                 0
             } else {
@@ -82,7 +83,9 @@ impl Bound {
         if self.reduced {
             self.reduce(state);
         }
-        forget_epochs(state);
+        if self.has(Rule::SameEpoch) {
+            forget_epochs(state);
+        }
         forget_items(state);
         if self.is_over(state) {
             *state = State {
@@ -96,7 +99,7 @@ impl Bound {
             return;
         }
         // Those of a counterexample keep their names for its reader.
-        if self.without.is_none() {
+        if self.reduced || self.without.is_none() {
             state.relays[..self.bounds.relays].sort_unstable();
             sort_loads(state);
         }
@@ -153,7 +156,7 @@ impl Bound {
     fn forget_labels(&self, state: &mut State) {
         let labels = state.servers.map(|server| server.label);
         // One that is never read again may be used for as long as there are relays.
-        let is_kept = !self.has(Rule::LabelOfThisRound);
+        let is_kept = !self.forgets_labels();
         let is_there = |label: Label| is_kept || labels.contains(&label);
         for change in state.log.iter_mut().flatten() {
             if !is_there(change.applied_to) {
@@ -165,11 +168,21 @@ impl Bound {
         }
     }
 
+    /// Whether a label that no server has any more is no round's either.
+    pub(super) fn forgets_labels(&self) -> bool {
+        let rules = [
+            Rule::LabelOfThisRound,
+            Rule::HistoryAtTheEnd,
+            Rule::PendingForEachHistory,
+        ];
+        rules.iter().all(|rule| self.has(*rule))
+    }
+
     /// What a server holds that can never be the primary again, and that nobody asks. One that was deposed may as
     /// well learn so: what relays do there raises epochs at the worst, and those of the primary do as much.
     fn forget_server(&self, state: &mut State) {
         let other = 1 - state.primary();
-        let is_asked = self.bounds.strays || usize::from(state.reader.server) == other;
+        let is_asked = !self.has(Rule::PrimaryAlone) || usize::from(state.reader.server) == other;
         if state.promotions < self.bounds.promotions || is_asked {
             return;
         }
@@ -188,7 +201,7 @@ impl Bound {
             return;
         }
         let left = self.bounds.promotions - state.promotions;
-        let (time, strays) = (self.oldest_time(), self.bounds.strays);
+        let (time, strays) = (self.oldest_time(), !self.has(Rule::PrimaryAlone));
         for (index, server) in state.servers.iter_mut().enumerate() {
             let comes_back = match server.role {
                 Role::Primary => left >= 1,
@@ -207,14 +220,14 @@ impl Bound {
 
     /// What is too old to say anything.
     fn forget_times(&self, state: &mut State) {
-        let half = self.bounds.half();
+        let gap = self.longest_gap();
         for server in &mut state.servers {
             server.mark = server
                 .mark
-                .filter(|mark| mark.at < self.oldest_time() || mark.snapshot <= half);
+                .filter(|mark| mark.at < self.oldest_time() || mark.snapshot <= gap);
         }
         for round in state.relays.iter_mut().filter_map(|r| r.round.as_mut()) {
-            round.since = round.since.filter(|since| *since <= half);
+            round.since = round.since.filter(|since| *since <= gap);
         }
         let says = |proof: &Proof| proof.bound < self.bounds.oldest;
         let reader = &mut state.reader;

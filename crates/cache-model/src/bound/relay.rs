@@ -2,7 +2,7 @@
 
 use super::Bound;
 use super::rules::Rule;
-use super::state::{Cell, Mark, Round, Stage, State};
+use super::state::{Age, Cell, Change, Mark, Round, Stage, State};
 use super::step::Step;
 use super::take::small;
 
@@ -26,20 +26,25 @@ impl Bound {
                 round.stage = Stage::Gap;
                 round.since = Some(0);
                 round.epoch = 0;
+                if !self.has(Rule::SnapshotAfterRaise) {
+                    round.pending = self.pending(state, relay, &round);
+                }
             }
             Step::Raise { .. } => {
                 if round.epoch == 0 {
                     raise(state);
                 }
-                round.epoch = 0;
-                round.stage = self.after_raise();
+                self.go_on_after_raise(&mut round);
             }
             Step::Pending { .. } => {
                 round.stage = Stage::Read;
                 round.snapshot = 0;
                 round.epoch = 0;
                 round.since = None;
-                round.pending = pending(state, &round);
+                round.pending = self.pending(state, relay, &round);
+                if !self.has(Rule::AcknowledgeLast) {
+                    acknowledge(state, &round);
+                }
             }
             Step::Deliver { .. } => {
                 goes_on = deliver(state, &round);
@@ -53,6 +58,7 @@ impl Bound {
                 self.set_mark(state, &round);
                 goes_on = false;
             }
+            Step::Mistake { epoch, .. } => round.epoch = epoch,
             Step::Move { .. } => {
                 let before = round.server;
                 round.server = 1 - before;
@@ -69,22 +75,60 @@ impl Bound {
     }
 
     /// Where a round goes on once the epoch is raised.
-    pub(super) fn after_raise(&self) -> Stage {
-        if self.has(Rule::JudgeBySnapshot) && self.has(Rule::JudgeAfterRaise) {
+    pub(super) fn go_on_after_raise(&self, round: &mut Round) {
+        round.epoch = 0;
+        round.stage = if !self.has(Rule::SnapshotAfterRaise) {
+            round.snapshot = round.since.take().unwrap_or(self.longest_gap() + 1);
+            Stage::Read
+        } else if self.has(Rule::JudgeBySnapshot) && self.has(Rule::JudgeAfterRaise) {
             Stage::Started
         } else {
             Stage::Judged
-        }
+        };
     }
 
     /// Whether the change log surely reaches back to what the watermark, or the raise, speaks of.
     pub(super) fn is_gapless(&self, round: &Round) -> bool {
-        round.since.is_some_and(|age| age <= self.bounds.half())
+        round.since.is_some_and(|age| age <= self.longest_gap())
+    }
+
+    /// How much later a snapshot may be than the one before.
+    pub(super) fn longest_gap(&self) -> Age {
+        if self.has(Rule::HalfTheRetention) {
+            self.bounds.half()
+        } else {
+            self.bounds.retention
+        }
+    }
+
+    /// The versions whose rows are there and pending for the round's incarnation.
+    fn pending(&self, state: &State, relay: usize, round: &Round) -> u8 {
+        let mut pending = 0;
+        for (index, change) in state.log.iter().enumerate() {
+            let is_pending = |change: Change| {
+                if self.has(Rule::PendingForEachHistory) {
+                    change.applied_to != round.label
+                } else {
+                    change.applied_to == 0
+                }
+            };
+            if change.is_some_and(is_pending) {
+                pending |= 1 << index;
+            }
+        }
+        if !self.has(Rule::EveryRow) {
+            let others = state.relays.iter().enumerate();
+            for (_, other) in others.filter(|(other, _)| *other != relay) {
+                pending &= !other.round.map_or(0, |round| round.pending);
+            }
+        }
+        pending
     }
 
     fn set_mark(&self, state: &mut State, round: &Round) {
         let server = &mut state.servers[usize::from(round.server)];
-        if !server.writes() || (self.has(Rule::LabelOfThisRound) && server.label != round.label) {
+        let compares = self.has(Rule::LabelOfThisRound) && self.has(Rule::HistoryAtTheEnd);
+        if !server.writes() || (compares && server.label != round.label) {
             return;
         }
         // At the end of the scale, either may be the older one.
@@ -92,17 +136,21 @@ impl Bound {
             mark.at < round.began || (mark.at == round.began && mark.at < self.bounds.oldest)
         };
         // One of another epoch is replaced whatever it says.
-        if server.mark.is_some_and(|mark| {
-            mark.clock == round.server && mark.epoch == round.epoch && is_older(mark)
-        }) {
+        let refuses =
+            |mark: Mark| mark.clock == round.server && mark.epoch == round.epoch && is_older(mark);
+        if self.has(Rule::NeverBack) && server.mark.is_some_and(refuses) {
             return;
         }
-        server.mark = Some(Mark {
+        let mark = Some(Mark {
             clock: round.server,
             at: round.began,
             snapshot: round.snapshot,
             epoch: round.epoch,
         });
+        server.mark = mark;
+        if !self.has(Rule::MarkBesideValues) {
+            state.servers[1 - usize::from(round.server)].mark = mark;
+        }
     }
 }
 
@@ -118,17 +166,6 @@ fn start(state: &State, relay: usize, server: usize) -> Round {
         epoch: 0,
         pending: 0,
     }
-}
-
-/// The versions whose rows are there and pending for the round's incarnation.
-fn pending(state: &State, round: &Round) -> u8 {
-    let mut pending = 0;
-    for (index, change) in state.log.iter().enumerate() {
-        if change.is_some_and(|change| change.applied_to != round.label) {
-            pending |= 1 << index;
-        }
-    }
-    pending
 }
 
 /// Invalidates what is pending, and says so in the change log; false when the server takes no writes.
@@ -147,6 +184,11 @@ fn deliver(state: &mut State, round: &Round) -> bool {
         // That a lease under a floor as high would stay is left out: it only fills less.
         Cell::Kept(_) | Cell::Lease { .. } => state.put(server, Cell::Empty),
     }
+    acknowledge(state, round);
+    true
+}
+
+fn acknowledge(state: &mut State, round: &Round) {
     for (index, change) in state.log.iter_mut().enumerate() {
         if let Some(change) = change
             && round.pending & (1 << index) != 0
@@ -154,7 +196,6 @@ fn deliver(state: &mut State, round: &Round) -> bool {
             change.applied_to = round.label;
         }
     }
-    true
 }
 
 /// Gives the current epoch a number, and so makes 0 a new one.

@@ -1,6 +1,6 @@
 //! The rules that the bound rests on, and how far it is searched.
 
-/// Section 7 of the protocol, rule by rule; each can be left out.
+/// Section 7 of the protocol, rule by rule, and where the code keeps it; each can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// The local time of a probe is noted before it is sent.
@@ -17,14 +17,45 @@ pub(crate) enum Rule {
     OneConnection,
     /// The incarnation is read when the round starts, and again when the watermark is set.
     LabelOfThisRound,
+    /// `set_watermark.lua` refuses when `master_replid` is no longer that of the start: a server that was demoted and
+    /// promoted since has kept its clock, and other data.
+    HistoryAtTheEnd,
+    /// `set_watermark.lua` refuses when a watermark of the same clock and epoch is there that is not older.
+    NeverBack,
     /// What is pending is read after `r0`.
     SnapshotAfterTime,
     /// A watermark that is missing, or too old for the retention of the change log, raises the epoch.
     RaiseAfterGap,
+    /// Too old is half the retention, so that the other half is left for a transaction that began before the snapshot.
+    HalfTheRetention,
     /// How old the watermark is, is judged by the time of the snapshot itself, not by a look before it.
     JudgeBySnapshot,
     /// A snapshot after a raise is judged, too: by the time of the snapshot that led to the raise.
     JudgeAfterRaise,
+    /// What is pending is read again after a raise.
+    SnapshotAfterRaise,
+    /// The statement for what is pending leaves out no row, and so none that another relay has locked.
+    EveryRow,
+    /// A row that was delivered to one history is pending for every other.
+    PendingForEachHistory,
+    /// Everything that was pending is invalidated before the watermark is set.
+    DeliverBeforeMark,
+    /// A row is marked as delivered after it is: `round` in `relay.rs`.
+    AcknowledgeLast,
+    /// The watermark's epoch is that of the snapshot, not one that the process knew before.
+    EpochOfSnapshot,
+    /// The watermark lies beside the values, and goes back with them.
+    MarkBesideValues,
+    /// A probe goes over the connection that brings the pushes, and its reply waits behind them.
+    ProbeInOrder,
+    /// The reply to a probe of a connection that has ended since proves nothing: `holds` in `watermark.rs`.
+    ProbeOfThisEra,
+    /// A watermark that lies ahead of its own clock proves nothing: `behind` in `watermark.rs`.
+    NotOfTheFuture,
+    /// A replica is not asked: `check` in `replies.rs`.
+    PrimaryAlone,
+    /// A proof speaks of values of its own epoch alone, and a value of another epoch is a miss.
+    SameEpoch,
     /// A value carries the epoch that was known before its row was read.
     EpochBeforeRow,
     /// An answer from the database is as old as its statement.
@@ -48,10 +79,10 @@ pub(crate) struct Bounds {
     pub(crate) oldest: i8,
     /// What each server's clock shows more than the true time.
     pub(crate) clocks: [i8; 2],
+    /// By how much the clock of the first server may be stepped back, once.
+    pub(crate) step_back: i8,
     /// Whether the key and the watermark are evicted.
     pub(crate) evictions: bool,
-    /// Whether the reader connects to a replica, too, and takes its word.
-    pub(crate) strays: bool,
     /// Whether a process may fill for an epoch that it does not know to be raised yet.
     pub(crate) late_epochs: bool,
     /// A value and a watermark are there from the start.
@@ -71,8 +102,8 @@ impl Bounds {
             retention: 2,
             oldest: 3,
             clocks: [0, 0],
+            step_back: 0,
             evictions: false,
-            strays: false,
             late_epochs: false,
             warm: false,
             prompt: false,

@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(crate) log: [Option<Change>; 2],
     pub(crate) servers: [Server; SERVERS],
     pub(crate) promotions: u8,
+    /// The clock of the first server was stepped back.
+    pub(crate) stepped: bool,
     pub(crate) reader: Reader,
     pub(crate) loads: [Load; 2],
     pub(crate) relays: [Relay; 2],
@@ -184,6 +186,7 @@ impl State {
             log: [None; 2],
             servers: [server(Role::Primary), server(Role::Replica)],
             promotions: 0,
+            stepped: false,
             reader: Reader {
                 server: 0,
                 near: None,

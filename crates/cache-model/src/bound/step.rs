@@ -67,6 +67,12 @@ pub(crate) enum Step {
     SetMark {
         relay: usize,
     },
+    /// The process of the relay takes an older epoch for the one of now; only where it does not matter what the
+    /// snapshot says.
+    Mistake {
+        relay: usize,
+        epoch: u8,
+    },
     /// The round goes on with another connection.
     Move {
         relay: usize,
@@ -84,6 +90,8 @@ pub(crate) enum Step {
     /// The replica catches up.
     Replicate,
     Promote,
+    /// The clock of the first server is stepped back.
+    SetBack,
     /// What was the primary drops its data and follows the new one.
     Demote,
 }
@@ -112,12 +120,14 @@ impl Step {
             | Self::Abandon { .. }
             | Self::Reconnect
             | Self::Open { .. }
+            | Self::Mistake { .. }
             | Self::Move { .. }
             | Self::Break { .. }
             | Self::Evict { .. }
             | Self::EvictMark { .. }
             | Self::Replicate
             | Self::Promote
+            | Self::SetBack
             | Self::Demote => World,
         }
     }

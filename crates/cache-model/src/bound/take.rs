@@ -36,14 +36,25 @@ impl Bound {
             }
             Step::Probe => {
                 let proof = self.probe(&state);
-                state.reader.send(Item::Probe(proof));
+                if self.has(Rule::ProbeInOrder) {
+                    state.reader.send(Item::Probe(proof));
+                } else {
+                    state.reader.proof = tighter(state.reader.proof, proof);
+                }
             }
             Step::Receive => self.receive(&mut state),
             Step::Hold => state.reader.held = state.reader.near,
             Step::Reconnect => {
                 let reader = &mut state.reader;
                 reader.server = 1 - reader.server;
-                reader.channel = Default::default();
+                let lost = std::mem::take(&mut reader.channel);
+                if !self.has(Rule::ProbeOfThisEra) {
+                    let is_probe = |item: &Item| matches!(item, Item::Probe(_));
+                    lost.into_iter()
+                        .flatten()
+                        .filter(is_probe)
+                        .for_each(|probe| reader.send(probe));
+                }
                 reader.tracked = false;
                 self.void(&mut state);
             }
@@ -57,6 +68,7 @@ impl Bound {
                 state.servers[1 - old].role = Role::Primary;
                 state.servers[1 - old].label = state.promotions + 1;
             }
+            Step::SetBack => self.step_back(&mut state),
             Step::Demote => {
                 let server = 1 - state.primary();
                 state.servers[server].role = Role::Replica;
@@ -74,6 +86,7 @@ impl Bound {
             | Step::Pending { relay }
             | Step::Deliver { relay }
             | Step::SetMark { relay }
+            | Step::Mistake { relay, .. }
             | Step::Move { relay }
             | Step::Break { relay } => self.take_of_relay(&mut state, relay, step),
         }
@@ -97,7 +110,7 @@ impl Bound {
     pub(super) fn probe(&self, state: &State) -> Option<Proof> {
         let server = state.reader.server;
         let asked = state.servers[usize::from(server)];
-        if asked.role == Role::Replica && !self.bounds.strays {
+        if asked.role == Role::Replica && self.has(Rule::PrimaryAlone) {
             return None;
         }
         let mark = asked.mark?;
@@ -105,10 +118,25 @@ impl Bound {
             return None;
         }
         let bound = mark.at + self.ahead(server, mark.clock);
-        (bound >= 0).then(|| Proof {
-            bound: bound.min(self.bounds.oldest),
+        (bound >= 0 || !self.has(Rule::NotOfTheFuture)).then(|| Proof {
+            bound: bound.clamp(0, self.bounds.oldest),
             epoch: mark.epoch,
         })
+    }
+
+    /// What was read of the first server's clock is later than it would be now.
+    fn step_back(&self, state: &mut State) {
+        state.stepped = true;
+        for mark in state.servers.iter_mut().filter_map(|s| s.mark.as_mut()) {
+            if mark.clock == 0 {
+                mark.at -= self.bounds.step_back;
+            }
+        }
+        for round in state.relays.iter_mut().filter_map(|r| r.round.as_mut()) {
+            if round.server == 0 {
+                round.began -= self.bounds.step_back;
+            }
+        }
     }
 
     pub(super) fn receive(&self, state: &mut State) {
@@ -140,13 +168,23 @@ impl Bound {
     /// Whether an answer with this entry and the proof of now would lie.
     pub(super) fn lies(&self, state: &State, entry: Entry) -> bool {
         state.reader.proof.is_some_and(|proof| {
-            proof.epoch == entry.epoch && self.is_beyond(state, entry, proof.bound)
+            let speaks = proof.epoch == entry.epoch || !self.has(Rule::SameEpoch);
+            speaks && self.is_beyond(state, entry, proof.bound + self.step_of(state))
         })
     }
 
     pub(super) fn is_beyond(&self, state: &State, entry: Entry, bound: Age) -> bool {
         // At the end of the scale, nothing is known of how old.
-        bound < self.bounds.oldest && state.is_beyond(entry.version, bound)
+        bound < self.bounds.oldest + self.step_of(state) && state.is_beyond(entry.version, bound)
+    }
+
+    /// By how much a clock was stepped back, and so by how much a bound may be too small.
+    fn step_of(&self, state: &State) -> Age {
+        if state.stepped {
+            self.bounds.step_back
+        } else {
+            0
+        }
     }
 
     /// The data or the connection is gone.
@@ -165,7 +203,7 @@ impl Bound {
 }
 
 /// The latest, unless the one before says more of the same values: what was taken before it may still be attached.
-fn tighter(before: Option<Proof>, latest: Option<Proof>) -> Option<Proof> {
+pub(super) fn tighter(before: Option<Proof>, latest: Option<Proof>) -> Option<Proof> {
     match (before, latest) {
         (Some(before), Some(latest))
             if before.epoch == latest.epoch && before.bound < latest.bound =>

@@ -100,6 +100,9 @@ pub(super) fn tell(bound: &Bound, before: &State, step: Step, after: &State) -> 
                 RELAYS[relay], SERVERS[server]
             )
         }
+        Step::Mistake { relay, .. } => {
+            format!("{}: knows of an older epoch only", RELAYS[relay])
+        }
         Step::Move { relay } => {
             let server = round(before, relay).map_or(0, |round| 1 - usize::from(round.server));
             format!(
@@ -112,6 +115,10 @@ pub(super) fn tell(bound: &Bound, before: &State, step: Step, after: &State) -> 
         Step::EvictMark { server } => format!("{}: evicts the watermark", SERVERS[server]),
         Step::Replicate => "the replica catches up".to_owned(),
         Step::Promote => format!("{} is promoted", SERVERS[1 - before.primary()]),
+        Step::SetBack => format!(
+            "the clock of {} is stepped back by {}",
+            SERVERS[0], bound.bounds.step_back
+        ),
         Step::Demote => {
             let demoted = before
                 .servers

@@ -167,7 +167,7 @@ impl Fill {
         }
     }
 
-    /// A push has nothing to take away, or will have taken it before the next does.
+    /// A push has nothing to take away.
     fn forget_pushes(&self, state: &mut State, node: usize) {
         let loads = &state.loads;
         let has_ticket = self.loads_of(node).any(|load| loads[load].ticket);
@@ -177,12 +177,10 @@ impl Fill {
             node.tracked = false;
         }
         let mut left = Channel::default();
-        let mut last = None;
         while let Some(item) = node.channel.receive() {
-            if item != Item::Push || (!is_void && last != Some(Item::Push)) {
+            if item != Item::Push || !is_void {
                 left.send(item);
             }
-            last = Some(item);
         }
         node.channel = left;
     }

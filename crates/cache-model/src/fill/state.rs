@@ -145,7 +145,11 @@ pub(crate) enum Phase {
 }
 
 impl Channel {
+    /// A second push in a row is left out: the first takes away all that was read before either.
     pub(crate) fn send(&mut self, item: Item) {
+        if item == Item::Push && self.last() == Some(Item::Push) {
+            return;
+        }
         match self.items.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => *slot = Some(item),
             None => unreachable!("more in flight than a node can ask for"),
@@ -156,6 +160,10 @@ impl Channel {
         let first = self.items[0].take();
         self.items.rotate_left(1);
         first
+    }
+
+    fn last(&self) -> Option<Item> {
+        self.items.iter().flatten().last().copied()
     }
 
     pub(crate) fn first(&self) -> Option<Item> {

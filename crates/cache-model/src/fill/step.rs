@@ -49,6 +49,11 @@ pub(crate) enum Step {
     Take {
         load: usize,
     },
+    /// A load asks for the lease by a plain command that changes nothing where something is stored: after a GET that
+    /// found nothing, or without one, on the guess that nothing is there.
+    Claim {
+        load: usize,
+    },
     Acquire {
         load: usize,
     },
@@ -103,6 +108,7 @@ impl Step {
             Self::Join { .. } => Function("crates/app/src/caching/flights.rs", "board"),
             Self::Receive { .. } => Function("crates/app/src/caching/near_cache.rs", "changed"),
             Self::Take { .. } => Function("crates/app/src/caching/near_cache.rs", "insert"),
+            Self::Claim { .. } => Function("crates/adapters-redis/src/user_cache.rs", "claim"),
             Self::Acquire { .. } => Script("crates/adapters-redis/src/scripts/acquire.lua"),
             Self::Read { .. } => Function("crates/app/src/caching/lease_flow/filling.rs", "load"),
             Self::Fill { .. } => Script("crates/adapters-redis/src/scripts/fill.lua"),

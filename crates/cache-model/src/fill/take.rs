@@ -29,6 +29,7 @@ impl Fill {
             Step::Join { load } => join(&mut state, self.node_of(load), load),
             Step::Receive { node } => self.receive(&mut state, node),
             Step::Take { load } => self.take_reply(&mut state, load),
+            Step::Claim { load } => self.claim(&mut state, load),
             Step::Acquire { load } => self.acquire(&mut state, load),
             Step::Read { load } => self.read(&mut state, load),
             Step::Fill { load } => self.fill(&mut state, load),
@@ -157,19 +158,7 @@ impl Fill {
     fn get(&self, state: &mut State, load: usize) {
         let node = self.node_of(load);
         let found = state.kept();
-        let owed = state.nodes[node].acknowledged;
-        let started = Load {
-            phase: Phase::Asked,
-            ticket: true,
-            joinable: true,
-            owed,
-            least: if self.design.floor_at_start {
-                state.nodes[node].floor
-            } else {
-                0
-            },
-            since: 0,
-        };
+        let started = self.started(state, load);
         if self.has_near(node) {
             state.loads[load] = started;
             state.nodes[node].tracked = true;
@@ -181,9 +170,39 @@ impl Fill {
         } else if found.is_none() || self.design.kind == Kind::Leases {
             state.loads[load] = Load {
                 phase: Phase::Got(found),
-                ticket: false,
                 ..started
             };
+        }
+    }
+
+    /// A load as it begins: what it starts from is taken before it asks.
+    fn started(&self, state: &State, load: usize) -> Load {
+        let node = self.node_of(load);
+        Load {
+            phase: Phase::Asked,
+            ticket: self.has_near(node),
+            joinable: true,
+            owed: state.nodes[node].acknowledged,
+            least: if self.design.floor_at_start {
+                state.nodes[node].floor
+            } else {
+                0
+            },
+            since: 0,
+        }
+    }
+
+    /// Takes the lease of a key that is absent. Otherwise nothing is known of what is there, nor is it tracked: the
+    /// script is asked next.
+    fn claim(&self, state: &mut State, load: usize) {
+        if state.loads[load].phase == Phase::Idle {
+            state.loads[load] = Load {
+                phase: Phase::Got(None),
+                ..self.started(state, load)
+            };
+        }
+        if state.cell == Cell::Empty {
+            self.acquire(state, load);
         }
     }
 

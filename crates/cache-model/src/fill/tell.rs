@@ -82,6 +82,14 @@ pub(super) fn tell(fill: &Fill, before: &State, step: Step, after: &State) -> St
             };
             format!("{}: answer {content}, {kept}", loader(load))
         }
+        Step::Claim { load } => {
+            let answer = if before.cell == Cell::Empty {
+                "granted, floor 0"
+            } else {
+                "something is there"
+            };
+            format!("{}: SET NX of a lease -> {answer}", loader(load))
+        }
         Step::Acquire { load } if fill.design.kind != Kind::Leases => {
             format!("{}: miss", loader(load))
         }
