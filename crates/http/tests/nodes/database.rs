@@ -8,6 +8,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::measure::SOAK;
+
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_roster");
 
@@ -54,6 +56,8 @@ impl Database {
         let url = server.url("postgres");
         let migrated = std::process::Command::new(BINARY)
             .args(["migrate", "--database-url", &url])
+            // It is no setting of the service.
+            .env_remove(SOAK)
             .current_dir(folder.path())
             .output()
             .unwrap();

@@ -117,7 +117,9 @@ async fn f06_without_its_database_warm_reads_go_on_and_writes_are_refused() {
             let found = matches!(read.outcome, ReadOutcome::Found { .. });
             assert!(
                 found,
-                "{fault:?}: a warm read was answered with {:?}",
+                "{fault:?}: {:?} gone, a warm read was answered after {:?} with {:?}",
+                read.sent - broken,
+                read.answered - read.sent,
                 read.outcome
             );
             if let Some(bound) = cached_bound(read) {

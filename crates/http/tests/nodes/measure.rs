@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+/// What makes tests run at full length.
+pub(crate) const SOAK: &str = "ROSTER_SOAK";
+
 /// Whether tests run at full length.
 pub(crate) fn is_soak() -> bool {
-    std::env::var_os("ROSTER_SOAK").is_some_and(|value| value == "1")
+    std::env::var_os(SOAK).is_some_and(|value| value == "1")
 }
 
 /// The value that so large a share of these does not exceed.
