@@ -43,9 +43,9 @@ impl UserRepository for MemoryUsers {
         pages: &[PageRequest],
     ) -> Result<Vec<Slice<UserSummary>>, StoreError> {
         Ok(self.store.with(|state| {
-            let rows = state.rows.values().filter(|row| shows(*filter, row));
-            let rows: Vec<_> = rows.map(summary).collect();
-            pages.iter().map(|page| slice(rows.clone(), page)).collect()
+            let rows = || state.rows.values().filter(|row| shows(*filter, row));
+            let page = |page| slice(rows().map(summary).collect(), page);
+            pages.iter().map(page).collect()
         }))
     }
 
