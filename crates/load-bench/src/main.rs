@@ -231,15 +231,18 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
     }
     let service = System::service("roster", roster, stand, &args.memory, None)?;
     let template = template(&service, stand).await?;
+    // Processes of one database share one Redis: each change is delivered to one.
+    let redis = service.redis.clone();
     let mut systems = vec![service];
     if let Some(before) = &args.before {
         let before = std::fs::canonicalize(before)
             .map_err(|error| format!("{}: {error}", before.display()))?;
         let name = "roster before";
-        systems.push(System::service(name, &before, stand, &args.memory, None)?);
+        let before = System::service(name, &before, stand, &args.memory, redis.as_ref())?;
+        systems.push(before);
     }
     if extent.wants("W2") {
-        systems.push(System::forgetful(roster, stand)?);
+        systems.push(System::forgetful(roster, stand, redis.as_ref())?);
     }
     systems.push(System::floor(stand, &template, false).await?);
     systems.push(System::floor(stand, &template, true).await?);

@@ -126,10 +126,14 @@ impl System {
     }
 
     /// The service with as little memory as it takes.
-    pub(crate) fn forgetful(binary: &Path, stand: &Stand) -> Result<Self> {
+    pub(crate) fn forgetful(
+        binary: &Path,
+        stand: &Stand,
+        redis: Option<&RedisServer>,
+    ) -> Result<Self> {
         Ok(Self {
             kind: Kind::Forgetful,
-            ..Self::service(FORGETFUL, binary, stand, "1MiB", None)?
+            ..Self::service(FORGETFUL, binary, stand, "1MiB", redis)?
         })
     }
 
