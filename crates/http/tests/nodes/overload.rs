@@ -13,8 +13,8 @@ use crate::cluster::{at, metric};
 use crate::database::Database;
 use crate::measure::{is_soak, quantile, rate};
 
-/// Each list costs one statement, and no cache answers it.
-const LIST: &str = "/v1/users?limit=2";
+/// Each search costs one statement: no cache answers it, and none shares another's, as pages do.
+const SEARCH: &str = "/v1/users?q=us&limit=2";
 /// What the way to the database takes, in each direction: it, and not a processor that others
 /// use as well, says how much the service can carry.
 const WAY: Duration = Duration::from_millis(10);
@@ -203,7 +203,7 @@ fn counted(seen: &[&Seen]) -> [usize; 3] {
 /// Refusals as the service tells of them.
 struct Refusals {
     all: u64,
-    /// A list that is answered takes far longer, on its way to the database alone.
+    /// A search that is answered takes far longer, on its way to the database alone.
     at_once: u64,
 }
 
@@ -221,7 +221,7 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all.max(1) as f64
 }
 
-/// How many lists a second the service answers at the most: some clients at once, each of which
+/// How many searches a second the service answers at the most: some clients at once, each of which
 /// waits for its answer.
 async fn peak(node: &Node, span: Duration) -> f64 {
     let end = now() + span;
@@ -231,7 +231,7 @@ async fn peak(node: &Node, span: Duration) -> f64 {
         clients.spawn(async move {
             let mut count = 0;
             while now() < end {
-                count += usize::from(client.get(LIST).await.unwrap().status == 200);
+                count += usize::from(client.get(SEARCH).await.unwrap().status == 200);
             }
             count
         });
@@ -239,7 +239,7 @@ async fn peak(node: &Node, span: Duration) -> f64 {
     rate(clients.join_all().await.into_iter().sum(), span)
 }
 
-/// So many lists a second, whatever becomes of those before.
+/// So many searches a second, whatever becomes of those before.
 async fn flood(node: &Node, rate: f64, span: Duration) -> Vec<Seen> {
     const STEP: Duration = Duration::from_millis(4);
     let (began, idle) = (now(), Arc::new(Mutex::new(Vec::new())));
@@ -259,7 +259,7 @@ async fn flood(node: &Node, rate: f64, span: Duration) -> Vec<Seen> {
 async fn of_idle(address: SocketAddr, idle: Arc<Mutex<Vec<Client>>>) -> Seen {
     let client = idle.lock().unwrap().pop();
     let mut client = client.unwrap_or_else(|| Client::new(address));
-    let seen = ask(&mut client, LIST).await;
+    let seen = ask(&mut client, SEARCH).await;
     idle.lock().unwrap().push(client);
     seen
 }
