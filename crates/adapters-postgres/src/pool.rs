@@ -261,13 +261,18 @@ impl PostgresPool {
 mod tests {
     use super::*;
 
-    /// A server compiles by default, as a connection without these settings shows.
+    /// Though the database says that it is to be.
     #[tokio::test]
     async fn no_statement_is_compiled() {
         let database = roster_test_services::test_database("empty", async |_| Ok(()));
         let Some(database) = database.await else {
             return;
         };
+        let mut sql = PgConnection::connect(database.url()).await.unwrap();
+        let compile = "DO $$ BEGIN
+            EXECUTE format('ALTER DATABASE %I SET jit = on', current_database());
+        END $$";
+        sqlx::raw_sql(compile).execute(&mut sql).await.unwrap();
         let compiles = async |connection: &mut PgConnection| {
             let shown = sqlx::query_scalar::<_, String>("SHOW jit");
             shown.fetch_one(connection).await.unwrap()

@@ -247,6 +247,7 @@ pub(crate) async fn pages(
     requests: &[PageRequest],
 ) -> sqlx::Result<Vec<SummaryColumns>> {
     use ActiveFilter::{Active, Any, Inactive};
+    use Order::{Ascending, Descending};
 
     let mut found = Vec::with_capacity(requests.len());
     let (mut descending, mut ascending) = (Places::default(), Places::default());
@@ -261,22 +262,21 @@ pub(crate) async fn pages(
             From::Place(place) => Some(place),
         };
         match direction(request) {
-            Order::Descending => descending.add(number, place, limit(request)),
-            Order::Ascending => ascending.add(number, place, limit(request)),
+            Descending => descending.add(number, place, limit(request)),
+            Ascending => ascending.add(number, place, limit(request)),
         }
     }
-    if !descending.numbers.is_empty() {
-        found.extend(match filter.active {
-            Active => active::pages_descending(connection, &descending).await,
-            Inactive => inactive::pages_descending(connection, &descending).await,
-            Any => any::pages_descending(connection, &descending).await,
-        }?);
-    }
-    if !ascending.numbers.is_empty() {
-        found.extend(match filter.active {
-            Active => active::pages_ascending(connection, &ascending).await,
-            Inactive => inactive::pages_ascending(connection, &ascending).await,
-            Any => any::pages_ascending(connection, &ascending).await,
+    for (order, places) in [(Descending, descending), (Ascending, ascending)] {
+        if places.numbers.is_empty() {
+            continue;
+        }
+        found.extend(match (filter.active, order) {
+            (Active, Descending) => active::pages_descending(connection, &places).await,
+            (Active, Ascending) => active::pages_ascending(connection, &places).await,
+            (Inactive, Descending) => inactive::pages_descending(connection, &places).await,
+            (Inactive, Ascending) => inactive::pages_ascending(connection, &places).await,
+            (Any, Descending) => any::pages_descending(connection, &places).await,
+            (Any, Ascending) => any::pages_ascending(connection, &places).await,
         }?);
     }
     found.sort_by_key(|page| page.number);
