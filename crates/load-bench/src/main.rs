@@ -241,9 +241,6 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
         let before = System::service(name, &before, stand, &args.memory, redis.as_ref())?;
         systems.push(before);
     }
-    if extent.wants("W2") {
-        systems.push(System::forgetful(roster, stand, redis.as_ref())?);
-    }
     systems.push(System::floor(stand, &template, false).await?);
     systems.push(System::floor(stand, &template, true).await?);
     if let (Some(address), Some(pid)) = (args.external, args.pid) {
@@ -261,7 +258,7 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
         }
     }
     stand.settle().await?;
-    let mut run = Run::new(stand, &systems, &template, extent)?;
+    let mut run = Run::new(stand, &systems, roster, &template, extent)?;
     run.all().await?;
     seen.add(run.seen);
     Ok(seen)

@@ -2,6 +2,7 @@
 //! whatever else the machine does falls on all of them.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use uuid::Uuid;
 use crate::Result;
 use crate::burst;
 use crate::caches;
-use crate::cpu::Tree;
 use crate::depth::Cursors;
 use crate::extent::Extent;
 use crate::figures::Figure;
@@ -64,6 +64,8 @@ impl Seen {
 pub(crate) struct Run<'a> {
     stand: &'a Stand,
     systems: &'a [System],
+    /// The binary of the service.
+    roster: &'a Path,
     template: &'a Template,
     extent: &'a Extent,
     wrk: Wrk,
@@ -81,23 +83,18 @@ struct Ready {
     connections: u32,
 }
 
-/// Processor time of the three, at one moment.
-struct Used {
-    service: Duration,
-    postgres: Duration,
-    redis: Duration,
-}
-
 impl<'a> Run<'a> {
     pub(crate) fn new(
         stand: &'a Stand,
         systems: &'a [System],
+        roster: &'a Path,
         template: &'a Template,
         extent: &'a Extent,
     ) -> Result<Self> {
         Ok(Self {
             stand,
             systems,
+            roster,
             template,
             extent,
             wrk: Wrk::new()?,
@@ -124,10 +121,19 @@ impl<'a> Run<'a> {
                 ));
                 continue;
             }
+            let systems = self.systems;
+            // Only while it is asked: a process at rest looks after the stores as well.
+            let forgetful = if workload.suits(Kind::Forgetful) {
+                let service = systems.iter().find(|system| system.kind == Kind::Service);
+                let redis = service.and_then(|service| service.redis.as_ref());
+                Some(System::forgetful(self.roster, self.stand, redis)?)
+            } else {
+                None
+            };
             for round in 1..=self.extent.rounds {
-                for system in self
-                    .systems
+                for system in systems
                     .iter()
+                    .chain(&forgetful)
                     .filter(|system| workload.suits(system.kind))
                 {
                     self.cell(*workload, system, round).await?;
@@ -201,12 +207,12 @@ impl<'a> Run<'a> {
         let sampler = Sampler::new(system, self.stand, &list.requests, list.expected).await?;
         let (stop, stopped) = watch::channel(false);
         let sampling = tokio::spawn(sampler.run(stopped));
-        let before = self.used(system)?;
+        let before = system.used(self.stand)?;
         let closed = self
             .wrk
             .run(system, &written, connections, self.extent.lasting)
             .await?;
-        let after = self.used(system)?;
+        let after = system.used(self.stand)?;
         stop.send_replace(true);
         let sampled = sampling.await?;
         let per_request = |from: Duration, to: Duration| {
@@ -331,17 +337,6 @@ impl<'a> Run<'a> {
         );
         self.seen.profiles.push((name, recording.read().await?));
         Ok(())
-    }
-
-    fn used(&self, system: &System) -> Result<Used> {
-        Ok(Used {
-            service: system.service.used()?,
-            postgres: self.stand.postgres().used()?,
-            redis: match &system.redis {
-                Some(redis) => Tree(redis.pid()).used()?,
-                None => Duration::ZERO,
-            },
-        })
     }
 
     async fn open_loops(&mut self) -> Result<()> {

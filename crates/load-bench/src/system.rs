@@ -46,6 +46,13 @@ pub(crate) struct System {
     _process: Process,
 }
 
+/// Processor time of the three, at one moment.
+pub(crate) struct Used {
+    pub(crate) service: Duration,
+    pub(crate) postgres: Duration,
+    pub(crate) redis: Duration,
+}
+
 enum Process {
     Node { _node: Node },
     Child(Child),
@@ -86,6 +93,18 @@ impl System {
             .default_headers(headers)
             .timeout(Duration::from_secs(5))
             .build()?)
+    }
+
+    /// What it and its stores have used so far.
+    pub(crate) fn used(&self, stand: &Stand) -> Result<Used> {
+        Ok(Used {
+            service: self.service.used()?,
+            postgres: stand.postgres().used()?,
+            redis: match &self.redis {
+                Some(redis) => Tree(redis.pid()).used()?,
+                None => Duration::ZERO,
+            },
+        })
     }
 
     /// Where a path is.
