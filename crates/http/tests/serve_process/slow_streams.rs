@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::process::{PATIENCE, Server};
 
 /// One stream at a time, and nobody is waited for.
-const FLAGS: [&str; 6] = [
+pub(super) const ONE_STREAM: [&str; 6] = [
     "--auth",
     "off",
     "--http-stall-timeout",
@@ -102,7 +102,7 @@ async fn until_free(server: &Server) -> u32 {
 #[tokio::test]
 async fn an_import_that_drips_in_ends_and_says_how_far_it_came() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &FLAGS);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     // Nothing was stored: an answer as to any other body that does not come.
     let nothing = importing(&server, "", 1_000_000).await;
     let answer = drip(nothing).await;
@@ -124,7 +124,7 @@ async fn an_import_that_drips_in_ends_and_says_how_far_it_came() {
 #[tokio::test]
 async fn an_import_that_is_slow_comes_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &FLAGS);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     let body = rows(0..400);
     let mut stream = importing(&server, "", body.len()).await;
     // Three times as long as a body may stand still.
@@ -141,7 +141,7 @@ async fn an_import_that_is_slow_comes_to_its_end() {
 #[tokio::test]
 async fn an_import_that_is_sent_before_its_answer_is_read_is_not_given_up() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &FLAGS);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     // Each is answered with several times its length, far beyond what fits on the way.
     let body = "{}\n".repeat(36_000);
     let mut stream = importing(&server, "?dry_run=true", body.len()).await;
@@ -160,7 +160,7 @@ const MOST_MORE: u64 = 16 * 1_024;
 #[tokio::test]
 async fn imports_whose_answers_nobody_reads_add_up_to_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &FLAGS);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     let before = server.resident();
     let body = "{}\n".repeat(100_000);
     let mut grown = Vec::new();
@@ -182,7 +182,7 @@ async fn imports_whose_answers_nobody_reads_add_up_to_nothing() {
 #[tokio::test]
 async fn exports_that_nobody_reads_add_up_to_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &FLAGS);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     let import = reqwest::Client::new()
         .post(server.url("/v1/users/import"))
         .header("content-type", "application/x-ndjson")

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::process::{PATIENCE, Server};
+use super::slow_streams::ONE_STREAM;
 use super::store::Store;
 
 /// What is asked here needs no token.
@@ -226,15 +227,7 @@ async fn stored(server: &Server) -> u32 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_that_nobody_reads_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
-    let flags = [
-        "--auth",
-        "off",
-        "--http-stall-timeout",
-        "500ms",
-        "--http-max-streams",
-        "1",
-    ];
-    let server = Server::start(folder.path(), &flags);
+    let server = Server::start(folder.path(), &ONE_STREAM);
     import(&server, 60_000).await;
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     stream
