@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::process::{PATIENCE, Server};
 
 /// One stream at a time, and nobody is waited for.
-pub(super) const ONE_STREAM: [&str; 6] = [
+const ONE_STREAM: [&str; 6] = [
     "--auth",
     "off",
     "--http-stall-timeout",

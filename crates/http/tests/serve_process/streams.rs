@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::process::{PATIENCE, Server};
-use super::slow_streams::ONE_STREAM;
 use super::store::Store;
 
 /// What is asked here needs no token.
@@ -222,36 +221,4 @@ async fn stored(server: &Server) -> u32 {
     let url = server.url("/v1/users?limit=1&count=exact");
     let list: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     u32::try_from(list["total"].as_u64().unwrap()).unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_that_nobody_reads_is_given_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &ONE_STREAM);
-    import(&server, 60_000).await;
-    let mut stream = TcpStream::connect(&server.address).await.unwrap();
-    stream
-        .write_all(b"GET /v1/users/export HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await
-        .unwrap();
-    let mut first = [0; 16];
-    stream.read_exact(&mut first).await.unwrap();
-    // The only place of a stream is free again once the server has had enough.
-    let freed = async {
-        loop {
-            let answer = reqwest::get(
-                server.url("/v1/users/export?after=ffffffff-ffff-7fff-bfff-ffffffffffff"),
-            )
-            .await
-            .unwrap();
-            if answer.status() == StatusCode::OK {
-                return;
-            }
-            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, freed)
-        .await
-        .expect("the place is never given back");
 }
