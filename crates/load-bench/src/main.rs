@@ -15,6 +15,7 @@ mod extent;
 mod figures;
 mod fleet;
 mod floor;
+mod held;
 mod machine;
 mod measured;
 mod memory;

@@ -1,9 +1,10 @@
 //! The cells of a run: each workload in rounds, and in each round every system in turn, so that
 //! whatever else the machine does falls on all of them.
 
+mod open_loops;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,8 +17,9 @@ use crate::depth::Cursors;
 use crate::extent::Extent;
 use crate::figures::Figure;
 use crate::floor::Template;
+use crate::held::{LongUsers, Tags};
 use crate::measured::Measured;
-use crate::open_loop::{self, Connection, Pace};
+use crate::open_loop::Connection;
 use crate::profile::Recording;
 use crate::progress::say;
 use crate::requests::Request;
@@ -25,7 +27,7 @@ use crate::sampling::Sampler;
 use crate::stand::Stand;
 use crate::store_floors::StoreFloors;
 use crate::system::{Kind, System};
-use crate::workload::{ALL, List, State, Tags, Workload};
+use crate::workload::{GROUPS, Known, List, State, Workload};
 use crate::wrk::{self, Wrk};
 
 /// Latencies of an open loop.
@@ -72,6 +74,7 @@ pub(crate) struct Run<'a> {
     cursors: HashMap<String, Cursors>,
     /// Which users each system was warmed with, by their number.
     warmed: HashSet<(String, usize)>,
+    long: LongUsers,
     tags: Tags,
     pub(crate) seen: Seen,
 }
@@ -100,64 +103,26 @@ impl<'a> Run<'a> {
             wrk: Wrk::new()?,
             cursors: HashMap::new(),
             warmed: HashSet::new(),
+            long: LongUsers::default(),
             tags: Tags::default(),
             seen: Seen::default(),
         })
     }
 
     pub(crate) async fn all(&mut self) -> Result<()> {
-        for workload in ALL
-            .iter()
-            .filter(|workload| self.extent.wants(workload.name))
-        {
-            // A quick look has no time to read that many users first.
-            if self.extent.quick && workload.is_long() {
-                continue;
-            }
-            if !workload.has_room(self.stand.users, self.extent.memory) {
-                say(&format!(
-                    "{} {} is left out: it takes more users, a larger --memory, or users with feeds",
-                    workload.name, workload.variant
-                ));
-                continue;
-            }
-            let systems = self.systems;
-            // Only while it is asked: a process at rest looks after the stores as well.
-            let forgetful = if workload.suits(Kind::Forgetful) {
-                let service = systems.iter().find(|system| system.kind == Kind::Service);
-                let redis = service.and_then(|service| service.redis.as_ref());
-                Some(System::forgetful(self.roster, self.stand, redis)?)
-            } else {
-                None
-            };
-            for round in 1..=self.extent.rounds {
-                for system in systems
-                    .iter()
-                    .chain(&forgetful)
-                    .filter(|system| workload.suits(system.kind))
-                {
-                    self.cell(*workload, system, round).await?;
-                }
-                if workload.name == "W3" && workload.connections == 0 {
-                    let floors = StoreFloors::new(self.stand, self.extent);
-                    self.tell_all(floors.postgres(round).await?);
-                }
-                if (workload.name, workload.variant) == ("W1", "hot") {
-                    let floors = StoreFloors::new(self.stand, self.extent);
-                    self.tell_all(floors.redis(round).await?);
-                }
-            }
-            let mut service = self
-                .systems
-                .iter()
-                .filter(|system| system.kind == Kind::Service);
-            if let (true, Some(service)) = (self.extent.profile, service.next()) {
-                self.profile(*workload, service).await?;
-            }
+        let systems = self.systems;
+        let service = systems.iter().find(|system| system.kind == Kind::Service);
+        if let (true, Some(service)) = (self.extent.wants("W8"), service) {
+            let sizes: Vec<_> = Workload::all().filter_map(Workload::long).collect();
+            self.long = LongUsers::make(service, self.stand, &sizes).await?;
+        }
+        self.loads().await?;
+        if let Some(service) = service {
+            std::mem::take(&mut self.long).undo(service).await?;
         }
         if self.extent.wants("W7") {
             for round in 1..=self.extent.rounds {
-                for system in self.systems {
+                for system in systems {
                     if matches!(system.kind, Kind::Service | Kind::Peer) {
                         self.empty(system).await?;
                         let measured = burst::run(self.stand, system, round).await?;
@@ -169,6 +134,65 @@ impl<'a> Run<'a> {
         if self.extent.wants("open") {
             self.open_loops().await?;
         }
+        Ok(())
+    }
+
+    /// What a closed loop measures.
+    async fn loads(&mut self) -> Result<()> {
+        let systems = self.systems;
+        let service = systems.iter().find(|system| system.kind == Kind::Service);
+        for group in GROUPS {
+            let group = group.iter().filter(|workload| self.is_run(workload));
+            let group: Vec<_> = group.copied().collect();
+            // Only while it is asked: a process at rest looks after the stores as well.
+            let forgetful = if group.iter().any(|workload| workload.suits(Kind::Forgetful)) {
+                let redis = service.and_then(|service| service.redis.as_ref());
+                Some(System::forgetful(self.roster, self.stand, redis)?)
+            } else {
+                None
+            };
+            for round in 1..=self.extent.rounds {
+                for workload in &group {
+                    let systems = systems.iter().chain(&forgetful);
+                    for system in systems.filter(|system| workload.suits(system.kind)) {
+                        self.cell(*workload, system, round).await?;
+                    }
+                    self.store_floors(*workload, round).await?;
+                }
+            }
+            if let (true, Some(service)) = (self.extent.profile, service) {
+                for workload in group {
+                    self.profile(workload, service).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_run(&self, workload: &Workload) -> bool {
+        // A quick look has no time to read that many users first.
+        if !self.extent.wants(workload.name) || self.extent.quick && workload.is_long() {
+            return false;
+        }
+        let has_room = workload.has_room(self.stand.users, self.extent.memory);
+        if !has_room {
+            say(&format!(
+                "{} {} is left out: it takes more users, a larger --memory, or users with feeds",
+                workload.name, workload.variant
+            ));
+        }
+        has_room
+    }
+
+    /// What the stores do without a service, beside what it is held against.
+    async fn store_floors(&mut self, workload: Workload, round: u64) -> Result<()> {
+        let floors = StoreFloors::new(self.stand, self.extent);
+        let measured = match (workload.name, workload.variant) {
+            ("W3", "miss") => floors.postgres(round).await?,
+            ("W1", "hot") => floors.redis(round).await?,
+            _ => Vec::new(),
+        };
+        self.tell_all(measured);
         Ok(())
     }
 
@@ -268,19 +292,18 @@ impl<'a> Run<'a> {
             self.cursors.insert(system.name.clone(), cursors);
         }
         // Each time: what was updated in between has another.
-        if workload.needs_tags() && system.kind == Kind::Service {
-            self.tags = Tags::of(system, &Workload::hot(self.stand, Workload::HOT)).await?;
+        let held = workload.held(self.stand, &self.long);
+        if let (Some(held), Kind::Service) = (held, system.kind) {
+            self.tags = Tags::of(system, &held).await?;
         }
         let none = Cursors::default();
-        let cursors = self.cursors.get(&system.name).unwrap_or(&none);
-        workload.list(
-            self.stand,
-            system,
-            &self.template.body,
-            round,
-            cursors,
-            &self.tags,
-        )
+        let known = Known {
+            constant: &self.template.body,
+            cursors: self.cursors.get(&system.name).unwrap_or(&none),
+            long: &self.long,
+            tags: &self.tags,
+        };
+        workload.list(self.stand, system, round, &known)
     }
 
     /// Asks twice for each of these users, unless that was done since the caches were emptied.
@@ -336,37 +359,6 @@ impl<'a> Run<'a> {
             workload.name, workload.variant, self.stand.users
         );
         self.seen.profiles.push((name, recording.read().await?));
-        Ok(())
-    }
-
-    async fn open_loops(&mut self) -> Result<()> {
-        let hot = Workload::hot(self.stand, Workload::HOT);
-        let drawn = crate::requests::zipf(&hot, 50_000, 1)?;
-        let requests: Arc<[Request]> = drawn.into_iter().map(Request::user).collect();
-        for rate in [2_000, 5_000, 10_000] {
-            for system in self.systems {
-                self.warm(system, &hot).await?;
-                let pace = Pace {
-                    rate,
-                    connections: self.extent.connections,
-                    lasting: self.extent.lasting,
-                };
-                let open = open_loop::run(system, &requests, pace).await?;
-                let points: Vec<_> = [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999]
-                    .map(|quantile| (quantile, open.latencies.value_at_quantile(quantile)))
-                    .to_vec();
-                say(&format!(
-                    "open loop {rate}/s {:<18} p50 {} µs, p99 {} µs, p99.9 {} µs, {} failed",
-                    system.name, points[0].1, points[4].1, points[6].1, open.failed
-                ));
-                self.seen.latencies.push(Latencies {
-                    system: system.name.clone(),
-                    rate,
-                    failed: open.failed,
-                    points,
-                });
-            }
-        }
         Ok(())
     }
 

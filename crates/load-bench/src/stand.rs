@@ -145,6 +145,20 @@ impl Stand {
             .collect())
     }
 
+    /// So many users who are in no list.
+    pub(crate) async fn inactive(&self, count: usize) -> Result<Vec<Uuid>> {
+        let sql = "SELECT id FROM users WHERE NOT is_active AND deleted_at IS NULL \
+                   ORDER BY id LIMIT $1";
+        let ids: Vec<Uuid> = sqlx::query_scalar(sql)
+            .bind(i64::try_from(count)?)
+            .fetch_all(&self.pool)
+            .await?;
+        if ids.len() < count {
+            return Err(format!("{} inactive users instead of {count}", ids.len()).into());
+        }
+        Ok(ids)
+    }
+
     /// Octets that PostgreSQL takes for each user, indexes included.
     pub(crate) async fn octets_a_user(&self) -> Result<Vec<(&'static str, f64)>> {
         let mut all = Vec::new();

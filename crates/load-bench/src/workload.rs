@@ -1,12 +1,12 @@
 //! The workloads: what is asked of which system, and in what state its caches are then.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::Result;
 use crate::depth::Cursors;
+use crate::held::{LongUsers, Tags};
 use crate::multiply::MADE;
 use crate::requests::{Request, mixed, uniform, zipf};
 use crate::sampling::Expected;
@@ -55,6 +55,10 @@ enum Ask {
     NotModified,
     /// The first page, by clients that have it.
     HeldPage,
+    /// Users with so many octets of metadata.
+    Long(usize),
+    /// As `Long`, by clients that have them.
+    LongNotModified(usize),
 }
 
 const fn workload(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
@@ -67,60 +71,87 @@ const fn workload(name: &'static str, variant: &'static str, state: State, kind:
     }
 }
 
-const fn alone(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
-    Workload {
-        connections: 1,
-        ..workload(name, variant, state, kind)
-    }
-}
-
-/// Those that a closed loop measures. Caches are emptied late, because warming them takes long.
-pub(crate) const ALL: &[Workload] = &[
-    workload("W1", "hot", State::Warm, Ask::Hot),
-    workload("W1", "hot, 100,000 users", State::Warm, Ask::HotOf(100_000)),
-    workload(
-        "W1",
-        "hot, 1,000,000 users",
-        State::Warm,
-        Ask::HotOf(1_000_000),
-    ),
-    workload("W8", "not modified", State::Warm, Ask::NotModified),
-    workload("W2", "uniform", State::Warm, Ask::Uniform),
-    workload("W4", "5 % updates", State::Warm, Ask::Mixed),
-    workload("W5", "first page", State::Any, Ask::Page(0)),
-    workload("W8", "page not modified", State::Any, Ask::HeldPage),
-    workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
-    workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
-    workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
-    workload("W5", "one page at 90 %", State::Any, Ask::OnePage(90)),
-    workload("W5", "OFFSET at 90 %", State::Any, Ask::Offset(90)),
-    workload("W3", "miss", State::Empty, Ask::Miss),
-    alone("W3", "miss, 1 connection", State::Empty, Ask::Miss),
-    Workload {
-        connections: 4,
-        ..workload("W3", "miss, 4 connections", State::Empty, Ask::Miss)
-    },
-    workload("W6", "dashboard", State::Empty, Ask::Dashboard),
-    alone(
-        "W6",
-        "dashboard, 1 connection",
-        State::Empty,
-        Ask::Dashboard,
-    ),
-    alone("W6", "stats alone", State::Empty, Ask::Below("stats")),
-    alone(
-        "W6",
-        "notifications alone",
-        State::Empty,
-        Ask::Below("notifications?state=unread&limit=10"),
-    ),
-    alone(
-        "W6",
-        "activity alone",
-        State::Empty,
-        Ask::Below("activity?limit=10"),
-    ),
+/// Those that a closed loop measures. A group goes through each round together, because its
+/// members are held against each other. Caches are emptied late, because warming them takes long.
+pub(crate) const GROUPS: &[&[Workload]] = &[
+    &[
+        workload("W1", "hot", State::Warm, Ask::Hot),
+        workload("W8", "not modified", State::Warm, Ask::NotModified),
+        workload("W1", "hot, 100,000 users", State::Warm, Ask::HotOf(100_000)),
+        workload(
+            "W1",
+            "hot, 1,000,000 users",
+            State::Warm,
+            Ask::HotOf(1_000_000),
+        ),
+    ],
+    &[
+        workload("W8", "4 KiB", State::Any, Ask::Long(4_096)),
+        workload(
+            "W8",
+            "4 KiB, not modified",
+            State::Any,
+            Ask::LongNotModified(4_096),
+        ),
+        workload("W8", "15 KiB", State::Any, Ask::Long(15_360)),
+        workload(
+            "W8",
+            "15 KiB, not modified",
+            State::Any,
+            Ask::LongNotModified(15_360),
+        ),
+    ],
+    &[workload("W2", "uniform", State::Warm, Ask::Uniform)],
+    &[workload("W4", "5 % updates", State::Warm, Ask::Mixed)],
+    &[
+        workload("W5", "first page", State::Any, Ask::Page(0)),
+        workload("W8", "page not modified", State::Any, Ask::HeldPage),
+        workload("W5", "one page at 90 %", State::Any, Ask::OnePage(90)),
+        workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
+        workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
+        workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
+        workload("W5", "OFFSET at 90 %", State::Any, Ask::Offset(90)),
+    ],
+    &[
+        workload("W3", "miss", State::Empty, Ask::Miss),
+        workload("W3", "miss, 1 connection", State::Empty, Ask::Miss).over(1),
+        workload("W3", "miss, 4 connections", State::Empty, Ask::Miss).over(4),
+    ],
+    &[
+        workload("W6", "dashboard", State::Empty, Ask::Dashboard),
+        workload(
+            "W6",
+            "dashboard, 1 connection",
+            State::Empty,
+            Ask::Dashboard,
+        )
+        .over(1),
+        workload("W6", "stats alone", State::Empty, Ask::Below("stats")).over(1),
+        workload(
+            "W6",
+            "notifications alone",
+            State::Empty,
+            Ask::Below("notifications?state=unread&limit=10"),
+        )
+        .over(1),
+        workload(
+            "W6",
+            "activity alone",
+            State::Empty,
+            Ask::Below("activity?limit=10"),
+        )
+        .over(1),
+    ],
 ];
+
+/// What is known of a system before it is asked.
+pub(crate) struct Known<'a> {
+    /// The body of a floor.
+    pub(crate) constant: &'a str,
+    pub(crate) cursors: &'a Cursors,
+    pub(crate) long: &'a LongUsers,
+    pub(crate) tags: &'a Tags,
+}
 
 /// What is sent, and what has to come back.
 pub(crate) struct List {
@@ -130,37 +161,20 @@ pub(crate) struct List {
     pub(crate) warmed: Vec<Uuid>,
 }
 
-/// The tags that a client has.
-#[derive(Default)]
-pub(crate) struct Tags {
-    /// Of popular users.
-    pub(crate) users: HashMap<Uuid, String>,
-    /// Of the first page.
-    pub(crate) page: String,
-}
-
-impl Tags {
-    /// The tags that a service gives these users and the first page.
-    pub(crate) async fn of(system: &System, ids: &[Uuid]) -> Result<Self> {
-        let http = system.client()?;
-        let tag = async |path: String| -> Result<String> {
-            let response = http.get(system.url(&path)).send().await?;
-            let tag = response.headers().get("etag").ok_or("no ETag")?;
-            Ok(tag.to_str()?.to_owned())
-        };
-        let mut tags = Self {
-            page: tag(Workload::first_page()).await?,
-            ..Self::default()
-        };
-        for id in ids {
-            tags.users
-                .insert(*id, tag(format!("/v1/users/{id}")).await?);
-        }
-        Ok(tags)
-    }
-}
-
 impl Workload {
+    /// The same over so many connections.
+    const fn over(self, connections: u32) -> Self {
+        Self {
+            connections,
+            ..self
+        }
+    }
+
+    /// Those that a closed loop measures.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        GROUPS.iter().copied().flatten()
+    }
+
     /// So many users are popular.
     pub(crate) const HOT: usize = 10_000;
     /// So many are in Redis.
@@ -181,7 +195,12 @@ impl Workload {
             Kind::RedisGet => matches!(self.kind, Ask::Hot | Ask::Uniform),
             Kind::Peer => !matches!(
                 self.kind,
-                Ask::NotModified | Ask::HeldPage | Ask::Below(_) | Ask::HotOf(_)
+                Ask::NotModified
+                    | Ask::HeldPage
+                    | Ask::Long(_)
+                    | Ask::LongNotModified(_)
+                    | Ask::Below(_)
+                    | Ask::HotOf(_)
             ),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
             Kind::Forgetful => matches!(self.kind, Ask::Uniform),
@@ -221,9 +240,22 @@ impl Workload {
         matches!(self.kind, Ask::Page(1..) | Ask::OnePage(_))
     }
 
-    /// Whether it needs the tags that a client has.
-    pub(crate) const fn needs_tags(&self) -> bool {
-        matches!(self.kind, Ask::NotModified | Ask::HeldPage)
+    /// The users whose tags a client has, where it needs those of users or of pages.
+    pub(crate) fn held(&self, stand: &Stand, long: &LongUsers) -> Option<Vec<Uuid>> {
+        match self.kind {
+            Ask::NotModified => Some(Self::hot(stand, Self::HOT)),
+            Ask::LongNotModified(octets) => Some(long.of(octets)),
+            Ask::HeldPage => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
+    /// Octets of metadata, where it needs users with more than usual.
+    pub(crate) const fn long(&self) -> Option<usize> {
+        match self.kind {
+            Ask::Long(octets) => Some(octets),
+            _ => None,
+        }
     }
 
     /// The path of the first page.
@@ -248,11 +280,15 @@ impl Workload {
         &self,
         stand: &Stand,
         system: &System,
-        constant: &str,
         round: u64,
-        cursors: &Cursors,
-        tags: &Tags,
+        known: &Known<'_>,
     ) -> Result<List> {
+        let Known {
+            constant,
+            cursors,
+            long,
+            tags,
+        } = *known;
         let ids = &stand.ids;
         let hot = || Self::hot(stand, Self::HOT);
         let users = |ids: Vec<Uuid>| ids.into_iter().map(Request::user).collect::<Vec<_>>();
@@ -269,23 +305,15 @@ impl Workload {
             }
             Ask::NotModified => {
                 warmed = hot();
-                let with_tag = |id: Uuid| Request {
-                    header: tags
-                        .users
-                        .get(&id)
-                        .map(|tag| format!("If-None-Match: {tag}")),
-                    ..Request::user(id)
-                };
                 let drawn = zipf(&warmed, Self::LENGTH, round)?;
-                let requests = drawn.into_iter().map(with_tag).collect();
+                let requests = drawn.into_iter().map(|id| tags.user(id)).collect();
                 (requests, Expected::NotModified)
             }
-            Ask::HeldPage => {
-                let held = Request {
-                    header: Some(format!("If-None-Match: {}", tags.page)),
-                    ..Request::get(Self::first_page())
-                };
-                (vec![held], Expected::NotModified)
+            Ask::HeldPage => (vec![tags.first_page()], Expected::NotModified),
+            Ask::Long(octets) => (users(long.of(octets)), Expected::User),
+            Ask::LongNotModified(octets) => {
+                let held = long.of(octets).into_iter().map(|id| tags.user(id));
+                (held.collect(), Expected::NotModified)
             }
             Ask::Uniform => {
                 warmed = Self::hot(stand, Self::IN_REDIS);
@@ -347,18 +375,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_not_run() {
-        let sets: Vec<_> = ALL
-            .iter()
+        let sets: Vec<_> = Workload::all()
             .filter(|workload| workload.name == "W1" && workload.has_room(1_000_000, 512 << 20))
             .map(|workload| workload.variant)
             .collect();
         assert_eq!(sets, ["hot", "hot, 100,000 users"]);
-        let largest = ALL
-            .iter()
+        let largest = Workload::all()
             .find(|workload| workload.variant == "hot, 1,000,000 users")
             .unwrap();
         assert!(largest.has_room(1_000_000, 2 << 30) && !largest.has_room(100_000, 2 << 30));
-        let dashboard = ALL.iter().find(|workload| workload.name == "W6").unwrap();
+        let dashboard = Workload::all()
+            .find(|workload| workload.name == "W6")
+            .unwrap();
         assert!(dashboard.has_room(MADE, 0) && !dashboard.has_room(10 * MADE, 0));
         assert!(!largest.suits(Kind::Peer) && largest.suits(Kind::Service));
     }

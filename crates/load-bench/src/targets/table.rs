@@ -224,6 +224,22 @@ pub(super) const TARGETS: &[Target] = &[
     ),
     ratio(
         "W8",
+        "a user with 4 KiB of metadata: answers per CPU second against 200",
+        PerCpuSecond,
+        Place("W8", "4 KiB, not modified", SERVICE),
+        Place("W8", "4 KiB", SERVICE),
+        AtLeast(1.5),
+    ),
+    ratio(
+        "W8",
+        "a user with 15 KiB of metadata: answers per CPU second against 200",
+        PerCpuSecond,
+        Place("W8", "15 KiB, not modified", SERVICE),
+        Place("W8", "15 KiB", SERVICE),
+        AtLeast(1.5),
+    ),
+    ratio(
+        "W8",
         "a page: answers per processor second against W5's first page",
         PerTotalCpuSecond,
         Place("W8", "page not modified", SERVICE),
