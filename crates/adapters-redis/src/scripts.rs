@@ -8,7 +8,7 @@ use crate::connection::Link;
 pub(crate) static INVALIDATE: Lua = lua!("scripts/envelope.lua", "scripts/invalidate.lua");
 /// Asks for a lease: token, milliseconds to hold it, perhaps the bytes to pass over.
 pub(crate) static ACQUIRE: Lua = lua!("scripts/envelope.lua", "scripts/acquire.lua");
-/// Fills under a lease: token, envelope, milliseconds to keep it.
+/// Fills under leases: of each key token, envelope, milliseconds to keep it.
 #[cfg(not(feature = "without-lease"))]
 pub(crate) static FILL: Lua = lua!("scripts/fill.lua");
 /// Fills without asking for a lease.
@@ -24,7 +24,7 @@ pub(crate) static SET_WATERMARK: Lua = lua!("scripts/relay.lua", "scripts/set_wa
 /// Reads the watermark and the time beside it.
 pub(crate) static PROBE: Lua = lua!("scripts/relay.lua", "scripts/probe.lua");
 
-/// A script whose keys lie in one slot, so that a cluster runs it where they are.
+/// A script whose keys a caller takes from one slot, so that a cluster runs it where they are.
 pub(crate) struct Lua {
     source: &'static str,
     hash: LazyLock<String>,

@@ -21,9 +21,9 @@ use crate::{RedisSettings, RedisSettingsError, envelope};
 ///
 /// One connection serves all calls. A look-up is one `GET`, or one `MGET` for several; on a
 /// cluster node it is a pipeline of `GET`, because the keys lie in several slots. The lease of
-/// what is likely absent is a `SET … NX`. Everything else is one pipeline of scripts, each with
-/// a single key. A cluster's other nodes are not
-/// followed yet: a key that lives elsewhere fails the call as unavailable.
+/// what is likely absent is a `SET … NX`. Fills are a script for many, on a cluster node one for
+/// each key. Everything else is one pipeline of scripts, each with a single key. A cluster's
+/// other nodes are not followed yet: a key that lives elsewhere fails the call as unavailable.
 ///
 /// Between releases: a value of a newer schema is a miss whose bytes are not named as
 /// unusable. So [`UserCache::get_many`] answers a floor with `unusable: None`, and
@@ -47,6 +47,9 @@ pub struct RedisUserCache {
 }
 
 impl RedisUserCache {
+    /// So many fills go in one script; the server does nothing else while it runs.
+    const FILLS: usize = 64;
+
     /// A cache that connects by itself, now and after each loss. Redis need not be there.
     /// Must be called inside a Tokio runtime.
     pub fn new(settings: RedisSettings) -> Result<Self, RedisSettingsError> {
@@ -149,6 +152,38 @@ impl RedisUserCache {
         cmd
     }
 
+    /// Fills with one script for many, which costs the server less than a script for each.
+    async fn fill(
+        &self,
+        mut link: Link,
+        namespace: CacheNamespace,
+        fills: &[FillRequest],
+    ) -> RedisResult<Vec<Value>> {
+        let at_once = if link.is_cluster { 1 } else { Self::FILLS };
+        let calls = fills.chunks(at_once).map(|fills| {
+            let keys: Vec<_> = fills
+                .iter()
+                .map(|fill| self.keys.user(fill.lease.id))
+                .collect();
+            let fillings: Vec<_> = fills.iter().map(|fill| filled(namespace, fill)).collect();
+            let arguments = fills
+                .iter()
+                .zip(&fillings)
+                .flat_map(|(fill, (envelope, ttl))| {
+                    [&fill.lease.token.0[..], envelope, ttl.as_bytes()]
+                });
+            let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
+            scripts::FILL.call(&keys, &arguments.collect::<Vec<_>>())
+        });
+        let calls = calls.collect::<Calls>().0;
+        let replies = scripts::FILL.run(&mut link, &calls).await?;
+        let each = replies.into_iter().flat_map(|reply| match reply {
+            Value::Array(replies) => replies,
+            other => vec![other],
+        });
+        Ok(each.collect())
+    }
+
     fn reader(&self, namespace: CacheNamespace) -> Reader<'_> {
         Reader {
             connection: &self.connection,
@@ -199,18 +234,11 @@ impl UserCache for RedisUserCache {
         namespace: CacheNamespace,
         fills: &[FillRequest],
     ) -> Result<Vec<FillOutcome>, CacheError> {
-        let calls = fills.iter().map(|fill| {
-            let id = fill.lease.id;
-            let envelope = match &fill.filling {
-                Filling::User(user, expires_at) => envelope::value(namespace, user, *expires_at),
-                Filling::Absent(floor) => envelope::absence(namespace, id, *floor),
-            };
-            let ttl = millis(fill.ttl);
-            let arguments = [&fill.lease.token.0[..], &envelope, ttl.as_bytes()];
-            scripts::FILL.call(&[&self.keys.user(id)], &arguments)
-        });
-        let calls = calls.collect::<Calls>().0;
-        let replies = self.run_script(&scripts::FILL, calls).await?.reply;
+        if fills.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fill = |link| self.fill(link, namespace, fills);
+        let replies = self.connection.run(self.limit, fill).await?.reply;
         answer(fills, replies, |_, reply| match reply {
             Value::Int(0) => Ok(FillOutcome::Refused),
             Value::Int(1) => Ok(FillOutcome::Stored),
@@ -271,6 +299,15 @@ impl FromIterator<Cmd> for Calls {
         }
         Self(pipeline)
     }
+}
+
+/// What a fill stores, and the milliseconds to keep it.
+fn filled(namespace: CacheNamespace, fill: &FillRequest) -> (Vec<u8>, String) {
+    let envelope = match &fill.filling {
+        Filling::User(user, expires_at) => envelope::value(namespace, user, *expires_at),
+        Filling::Absent(floor) => envelope::absence(namespace, fill.lease.id, *floor),
+    };
+    (envelope, millis(fill.ttl))
 }
 
 /// One reply for each key. A key that holds no string is an error of its own where the

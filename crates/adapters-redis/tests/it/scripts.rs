@@ -83,6 +83,37 @@ async fn each_kind_of_key_lives_as_long_as_it_was_told_to() {
 }
 
 #[tokio::test]
+async fn what_became_of_one_key_is_nothing_to_the_others_of_its_batch() {
+    let bench = bench!();
+    let ids: Vec<_> = (1..=4).map(numbered).collect();
+    let now = bench.now_ms().await;
+    for id in &ids {
+        bench.put_at(*id, &lease_bytes(2, now + 60_000, 1)).await;
+    }
+    let list = key(ids[0]);
+    let _: () = bench.ask(&format!("DEL {list}")).await;
+    let _: () = bench.ask(&format!("RPUSH {list} x")).await;
+    let fill = |index: usize, token: u8, version: u64| {
+        let id = ids[index];
+        FillRequest {
+            lease: Lease { id, ..lease(token) },
+            filling: Filling::User(
+                Arc::new(User {
+                    id,
+                    ..user(version)
+                }),
+                expires_at(),
+            ),
+            ttl: TTL,
+        }
+    };
+    let fills = [fill(0, 1, 2), fill(1, 9, 2), fill(2, 1, 1), fill(3, 1, 2)];
+    let filled = bench.cache.fill_many(OURS, &fills).await.unwrap();
+    let (refused, stale) = (FillOutcome::Refused, FillOutcome::StaleSource);
+    assert_eq!(filled, [refused, refused, stale, FillOutcome::Stored]);
+}
+
+#[tokio::test]
 async fn a_lease_is_held_by_one() {
     let bench = bench!();
     bench.acquire(1).await;

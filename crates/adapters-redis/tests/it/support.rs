@@ -147,8 +147,12 @@ impl Bench {
     }
 
     pub(crate) async fn put(&self, bytes: &[u8]) {
+        self.put_at(ID, bytes).await;
+    }
+
+    pub(crate) async fn put_at(&self, id: UserId, bytes: &[u8]) {
         let mut set = redis::cmd("SET");
-        set.arg(KEY).arg(bytes);
+        set.arg(key(id)).arg(bytes);
         set.exec_async(&mut self.raw.clone()).await.unwrap();
     }
 
