@@ -1,5 +1,8 @@
 //! Time, ids and tasks of a real process: the only place that asks the machine for them.
 
+#[cfg(target_os = "linux")]
+mod coarse;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +32,8 @@ pub fn runtime_with(tasks: &TokioTasks) -> Runtime {
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
+    #[cfg(target_os = "linux")]
+    coarse: coarse::CoarseClock,
 }
 
 impl SystemClock {
@@ -40,6 +45,8 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
+            #[cfg(target_os = "linux")]
+            coarse: coarse::CoarseClock::new(),
         }
     }
 }
@@ -65,6 +72,11 @@ impl Clock for SystemClock {
 
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn coarse(&self) -> Duration {
+        self.coarse.elapsed()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -195,7 +195,7 @@ impl NearCache {
         if entry.era != self.era() {
             return None;
         }
-        let left = entry.expires.checked_sub(self.clock.monotonic())?;
+        let left = entry.expires.checked_sub(self.clock.coarse())?;
         (!left.is_zero()).then(|| Hit {
             content: entry.content.clone(),
             left,

@@ -14,6 +14,13 @@ pub trait Clock: Send + Sync {
     /// Time since some fixed moment of this process: what durations are measured with. It never goes back.
     fn monotonic(&self) -> Duration;
 
+    /// The monotonic clock for less: never ahead of it, and behind by a tick of the machine, of
+    /// 1 to 10 ms. For what may end that much late, and not for durations, nor for how old an
+    /// answer is.
+    fn coarse(&self) -> Duration {
+        self.monotonic()
+    }
+
     /// Waits on the monotonic clock.
     async fn sleep(&self, duration: Duration);
 }

@@ -50,7 +50,7 @@ impl Issuers {
     }
 
     fn remembered_by(&self, digest: &Digest) -> Option<Arc<Principal>> {
-        let now = self.clock.monotonic();
+        let now = self.clock.coarse();
         self.remembered
             .get(digest, now, |issuer| self.generation(issuer))
     }

@@ -26,9 +26,9 @@ impl Patience {
         Self { clock, timer: None }
     }
 
-    /// On the monotonic clock.
+    /// On the monotonic clock, perhaps a tick late.
     pub(super) fn now(&self) -> Duration {
-        self.clock.monotonic()
+        self.clock.coarse()
     }
 
     /// Whether the deadline has passed; if not, the task is woken when it may have.
