@@ -87,7 +87,8 @@ pub fn connect(settings: &PostgresSettings) -> Result<PostgresPool, InvalidSetti
         .options([
             ("statement_timeout", timeout.as_str()),
             // A list of ids may be of any length, and the plan is the same: to make it anew for
-            // each statement costs as much as a read.
+            // each statement costs as much as a read. It holds for statements that are not kept,
+            // too: they are planned each time, and without their values.
             ("plan_cache_mode", "force_generic_plan"),
             // A plan that does not know its limit counts with a tenth of the table, and of ten
             // million rows that is enough to be compiled anew each time: for milliseconds, to

@@ -1,10 +1,17 @@
 //! The plans of the statements that must stay cheap at any depth, taken from the offline data
 //! of the compiler: what is explained here is what runs. Each is asked for with the values
-//! known and without, because the server turns to the latter plan after some uses.
+//! known and without: the pool has every statement planned without them, a pooler or a database
+//! may overrule it.
 
-use roster_domain::ports::{SeedBatch, SeedUser, UserTransfer as _};
+use std::time::Duration;
+
+use roster_domain::ports::{
+    ChangeLog as _, SeedBatch, SeedUser, UserTransfer as _, UserWrites as _,
+};
 use roster_domain::{NewUser, Timestamp};
-use roster_port_contracts::samples::{activity, full_user, new_user, notification, user_id};
+use roster_port_contracts::samples::{
+    activity, full_user, moment, new_user, notification, user_id,
+};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::support::{Store, store};
@@ -13,7 +20,8 @@ const USERS: u64 = 24_000;
 /// Buffers that a page of a list may touch.
 const PAGE: u64 = 8;
 
-/// Users of whom one in twenty is inactive, and one with long feeds.
+/// Users of whom one in twenty is inactive, and three with long feeds: one with notifications in
+/// every state, one who has read none, and one who has archived all.
 async fn filled() -> Option<Store> {
     let store = store().await?;
     let transfer = store.transfer();
@@ -35,17 +43,27 @@ async fn filled() -> Option<Store> {
             .unwrap();
     }
     let read = Some(Timestamp::UNIX_EPOCH);
-    let busy = SeedUser {
-        user: new_user(USERS),
+    let busy = |user, is_read: fn(u64) -> bool| SeedUser {
+        user: new_user(user),
         notifications: (0..6_000)
-            .map(|number| (notification(number), read.filter(|_| number % 5 != 0)))
+            .map(|number| (notification(number), read.filter(|_| is_read(number))))
             .collect(),
         activities: (0..6_000).map(activity).collect(),
     };
-    transfer
-        .seed(&SeedBatch { users: vec![busy] })
-        .await
-        .unwrap();
+    let users = vec![
+        busy(USERS, |number| number % 5 != 0),
+        busy(USERS + 1, |_| false),
+        busy(USERS + 2, |_| true),
+    ];
+    transfer.seed(&SeedBatch { users }).await.unwrap();
+    let archive = format!(
+        "UPDATE notifications SET archived_at = created_at
+         WHERE user_id = '{}' AND extract(epoch FROM created_at)::bigint % 5 = 1
+            OR user_id = '{}'",
+        user_id(USERS),
+        user_id(USERS + 2)
+    );
+    run(&mut store.sql().await, &archive).await;
     // A snapshot of another session, one that is just connecting will do, keeps rows from being
     // marked as visible to all.
     loop {
@@ -156,11 +174,7 @@ fn number_after(line: &str, word: &str) -> u64 {
 
 /// `arguments` with the place of the row with this number.
 fn place(number: u64) -> String {
-    format!(
-        "'{}', '{}'",
-        roster_port_contracts::samples::moment(number),
-        user_id(number)
-    )
+    format!("'{}', '{}'", moment(number), user_id(number))
 }
 
 #[tokio::test]
@@ -196,9 +210,7 @@ async fn pages_that_are_read_together_cost_what_they_cost_alone() {
     let Some(store) = filled().await else { return };
     let mut sql = store.sql().await;
     let places: Vec<_> = (1..PAGES).map(|number| number * USERS / PAGES).collect();
-    let moments = places
-        .iter()
-        .map(|place| roster_port_contracts::samples::moment(*place).to_string());
+    let moments = places.iter().map(|place| moment(*place).to_string());
     let moments: Vec<_> = moments.chain(["NULL".to_owned()]).collect();
     let ids = places.iter().map(|place| user_id(*place).to_string());
     let ids: Vec<_> = ids.chain([user_id(0).to_string()]).collect();
@@ -227,52 +239,52 @@ async fn pages_that_are_read_together_cost_what_they_cost_alone() {
     }
 }
 
+/// Also of those who have nothing to show in a state.
 #[tokio::test]
 async fn a_page_of_a_feed_costs_the_same_at_any_depth() {
     let Some(store) = filled().await else { return };
     let mut sql = store.sql().await;
-    let user = user_id(USERS);
-    let cases = [
-        (
-            "notifications_by_time",
-            "true AND (created_at, id) < ($2, $3)",
-            "",
-        ),
-        (
-            "notifications_by_time",
-            "true AND (created_at, id) > ($2, $3)",
-            "",
-        ),
-        (
-            "notifications_unread",
-            "read_at IS NULL AND archived_at IS NULL AND (created_at, id) <",
-            "",
-        ),
-        (
-            "notifications_unread",
-            "read_at IS NULL AND archived_at IS NULL AND (created_at, id) >",
-            "",
-        ),
-        (
-            "activities_by_time",
-            "AND (occurred_at, id) < ($5, $6)",
-            "NULL, NULL, NULL, ",
-        ),
-        (
-            "activities_by_time",
-            "AND (occurred_at, id) > ($5, $6)",
-            "NULL, NULL, NULL, ",
-        ),
-    ];
-    for (index, part, filters) in cases {
-        let query = statement(&["LEFT JOIN LATERAL", part]);
+    let mut check = async |index: &str, query: &str, arguments: &str| {
+        for Plan { text, buffers } in explain(&mut sql, query, arguments).await {
+            assert!(text.contains(&format!("using {index} ")), "{text}");
+            assert!(!text.contains("Sort"), "{text}");
+            assert!(buffers <= 24, "{buffers} buffers: {text}");
+        }
+    };
+    let users = [USERS, USERS + 1, USERS + 2].map(user_id);
+    for (beyond, order) in [("<", "DESC"), (">", "ASC")] {
+        for (index, filter) in [
+            ("notifications_by_time", "true"),
+            (
+                "notifications_unread",
+                "read_at IS NULL AND archived_at IS NULL",
+            ),
+            (
+                "notifications_read",
+                "read_at IS NOT NULL AND archived_at IS NULL",
+            ),
+            ("notifications_archived", "archived_at IS NOT NULL"),
+        ] {
+            let feed = format!("FROM notifications WHERE user_id = $1 AND {filter}");
+            let first = statement(&[&format!("{feed} ORDER BY created_at {order}"), "OFFSET $2"]);
+            let deep = statement(&[&format!("{feed} AND (created_at, id) {beyond} ($2, $3)")]);
+            for user in users {
+                check(index, &first, &format!("'{user}', 0, 11")).await;
+                for depth in [600, 3_000, 5_400] {
+                    let arguments = format!("'{user}', {}, 11", place(depth));
+                    check(index, &deep, &arguments).await;
+                }
+            }
+        }
+        let deep = statement(&[
+            "LEFT JOIN LATERAL",
+            &format!("(occurred_at, id) {beyond} ($5, $6)"),
+        ]);
+        let bounds = format!("'{}', '{}'", moment(300), moment(5_700));
         for depth in [600, 3_000, 5_400] {
-            let arguments = format!("'{user}', {filters}{}, 11", place(depth));
-            for Plan { text, buffers } in explain(&mut sql, &query, &arguments).await {
-                assert!(text.contains(&format!("using {index} ")), "{text}");
-                assert!(text.contains("ROW("), "{text}");
-                assert!(!text.contains("Sort"), "{text}");
-                assert!(buffers <= 24, "{buffers} buffers: {text}");
+            for bounds in ["NULL, NULL", &bounds] {
+                let arguments = format!("'{}', NULL, {bounds}, {}, 11", users[0], place(depth));
+                check("activities_by_time", &deep, &arguments).await;
             }
         }
     }
@@ -420,18 +432,82 @@ async fn an_acknowledgement_reads_the_rows_that_it_names() {
     }
 }
 
+/// A log and answers whose rows lie in no order of age, all older than the purges below.
+async fn filled_with_old_rows() -> Option<Store> {
+    let store = store().await?;
+    let mut sql = store.sql().await;
+    for statement in [
+        "INSERT INTO user_changes (user_id, version, changed_at, applied_to)
+         SELECT lpad(to_hex(n), 32, '0')::uuid, 1,
+                '1970-01-02'::timestamptz - n * 7919 % 100000 * interval '1 ms', 'm:1'
+         FROM generate_series(1, 100000) AS n",
+        "INSERT INTO kept_answers (slot, request, user_id, version, answer, kept_at)
+         SELECT sha256(n::text::bytea), '\\x00', lpad(to_hex(n), 32, '0')::uuid, 1, '\\x00',
+                '1970-01-02'::timestamptz - n * 7919 % 100000 * interval '1 ms'
+         FROM generate_series(1, 100000) AS n",
+        "VACUUM (ANALYZE)",
+    ] {
+        run(&mut sql, statement).await;
+    }
+    Some(store)
+}
+
 #[tokio::test]
-async fn purging_the_log_reads_only_what_it_deletes() {
-    let Some(store) = filled_log().await else {
+async fn a_purge_reads_only_what_it_deletes() {
+    let Some(store) = filled_with_old_rows().await else {
         return;
     };
     let mut sql = store.sql().await;
-    let query = statement(&["DELETE FROM user_changes c USING old o"]);
-    // The statement is planned each time, so that no plan without the values is used.
-    let [known, _] = explain(&mut sql, &query, "'99.9 seconds', 10").await;
-    let text = known.text;
-    assert!(text.contains("using user_changes_by_age "), "{text}");
-    assert!(text.contains("using user_changes_pkey "), "{text}");
-    assert!(!text.contains("Seq Scan"), "{text}");
-    assert!(known.buffers <= 10 * 8, "{} buffers: {text}", known.buffers);
+    for (part, arguments, indexes) in [
+        (
+            "DELETE FROM user_changes c USING old o",
+            "'1 hour', 10",
+            ["user_changes_by_age", "user_changes_pkey"],
+        ),
+        (
+            "DELETE FROM kept_answers k USING old o",
+            "now(), 10",
+            ["kept_answers_by_age", "kept_answers_pkey"],
+        ),
+    ] {
+        let query = statement(&[part]);
+        for Plan { text, buffers } in explain(&mut sql, &query, arguments).await {
+            for index in indexes {
+                assert!(text.contains(&format!("using {index} ")), "{text}");
+            }
+            assert!(!text.contains("Seq Scan"), "{text}");
+            assert!(!text.contains("Sort"), "{text}");
+            assert!(buffers <= 10 * 8, "{buffers} buffers: {text}");
+        }
+    }
+}
+
+/// By the plans of the service's own connections, also of as many rows as it deletes at a time.
+#[tokio::test]
+async fn a_purge_of_the_service_scans_no_table() {
+    let Some(store) = filled_with_old_rows().await else {
+        return;
+    };
+    let mut sql = store.sql().await;
+    // Vacuuming and analyzing scan no table in this sense, but filling might have.
+    let scans = "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables
+                 WHERE relname IN ('user_changes', 'kept_answers')";
+    let before: i64 = sqlx::query_scalar(scans).fetch_one(&mut sql).await.unwrap();
+    let (log, writes) = (store.change_log(), store.writes());
+    for _ in 0..3 {
+        let purged = log.purge_older_than(Duration::from_hours(1), 1_000).await;
+        assert_eq!(purged.unwrap(), 1_000);
+        let purged = writes.forget_answers(moment(0), 1_000).await;
+        assert_eq!(purged.unwrap(), 1_000);
+    }
+    // A connection reports what it did at the latest when it ends.
+    store.pool.close().await;
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'roster'";
+    let mut still_open = 1_i64;
+    while still_open > 0 {
+        still_open = sqlx::query_scalar(open).fetch_one(&mut sql).await.unwrap();
+    }
+    let after: i64 = sqlx::query_scalar(scans).fetch_one(&mut sql).await.unwrap();
+    assert_eq!(after, before);
 }

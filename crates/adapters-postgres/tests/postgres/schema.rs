@@ -11,7 +11,7 @@ const LATEST: i64 = 28;
 
 /// The versions of this store; the other one has the numbers between.
 fn versions() -> Vec<i64> {
-    (1..=17).chain(20..=23).chain(26..=LATEST).collect()
+    (1..=23).chain(26..=LATEST).collect()
 }
 
 async fn texts(url: &str, query: &'static str) -> Vec<String> {
@@ -96,8 +96,10 @@ UNIQUE cache_namespace_pkey: cache_namespace USING btree (singleton)
 kept_answers_by_age: kept_answers USING btree (kept_at)
 kept_answers_by_user: kept_answers USING btree (user_id)
 UNIQUE kept_answers_pkey: kept_answers USING btree (slot)
+notifications_archived: notifications USING btree (user_id, created_at, id) WHERE (archived_at IS NOT NULL)
 notifications_by_time: notifications USING btree (user_id, created_at, id)
 UNIQUE notifications_pkey: notifications USING btree (user_id, id)
+notifications_read: notifications USING btree (user_id, created_at, id) WHERE ((read_at IS NOT NULL) AND (archived_at IS NULL))
 notifications_unread: notifications USING btree (user_id, created_at, id) WHERE ((read_at IS NULL) AND (archived_at IS NULL))
 UNIQUE purged_users_pkey: purged_users USING btree (id)
 user_changes_by_age: user_changes USING btree (changed_at)
