@@ -70,7 +70,7 @@ async fn each_statement_is_one_debug_event_without_bound_values() {
             "{text}"
         );
         assert!(!text.contains("example.com"), "{text}");
-        assert!(!text.contains("0190"), "{text}");
+        assert!(!text.contains("01900000"), "{text}");
     }
     assert!(seen[0].1.contains("WHERE id = ?1"), "{}", seen[0].1);
     assert!(seen[1].1.contains("json_each(?1)"), "{}", seen[1].1);
