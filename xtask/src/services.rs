@@ -132,9 +132,15 @@ pub(crate) fn install_missing(postgres: bool) -> Outcome {
 /// Installs what a benchmark needs beside the servers, unless it is here.
 pub(crate) fn install_for_bench() -> Outcome {
     install_missing(true)?;
-    // It knows no question that it ends with 0.
-    if !can_start("wrk") {
-        install("wrk", |manager| manager.load)?;
+    // Debian puts pgbench where the server is, and not on PATH.
+    let beside_postgres = find_postgres()?.join("pgbench").is_file();
+    // wrk knows no question that it ends with 0.
+    let missing: Vec<_> = ["wrk", "redis-benchmark", "pgbench"]
+        .into_iter()
+        .filter(|program| !(can_start(program) || beside_postgres && *program == "pgbench"))
+        .collect();
+    if !missing.is_empty() {
+        install(&missing.join(", "), |manager| manager.load)?;
     }
     Ok(())
 }

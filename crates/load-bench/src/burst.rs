@@ -8,17 +8,18 @@ use tokio::sync::Barrier;
 use crate::Result;
 use crate::measured::{Measured, median};
 use crate::open_loop::Connection;
-use crate::requests::{Request, uniform};
+use crate::requests::{Request, different};
 use crate::stand::Stand;
 use crate::system::System;
 
 const CONNECTIONS: u32 = 500;
-const BURSTS: usize = 5;
+/// In one measurement.
+pub(crate) const BURSTS: usize = 5;
 
 /// Several bursts, each for another user: how long the last answer took, and the queries of all.
 #[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
 pub(crate) async fn run(stand: &Stand, system: &System, round: u64) -> Result<Measured> {
-    let users = uniform(&stand.ids, BURSTS, 1_000 + round);
+    let users = different(&stand.ids, BURSTS, 1_000 + round);
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         connections.push(Connection::open(system).await?);

@@ -11,22 +11,10 @@ pub(crate) fn facts(postgres: &str) -> Vec<(&'static str, String)> {
         .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
         .unwrap_or("unknown");
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib: u64 = memory
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("MemTotal:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .trim()
-                .parse()
-                .ok()
-        })
-        .unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     vec![
         ("processor", format!("{model}, {cores} in use")),
-        ("memory", format!("{} GiB", kib / 1_048_576)),
+        ("memory", format!("{} GiB", memory_kib() / 1_048_576)),
         (
             "kernel",
             first_word(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()),
@@ -38,6 +26,22 @@ pub(crate) fn facts(postgres: &str) -> Vec<(&'static str, String)> {
         ("Redis", output("redis-server", &["--version"])),
         ("wrk", output("wrk", &["--version"])),
     ]
+}
+
+/// The memory of the machine; 0 where `/proc` does not say it.
+pub(crate) fn memory_kib() -> u64 {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    memory
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("MemTotal:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap_or_default()
 }
 
 /// The commit that was built, and whether the tree had more than it.

@@ -12,6 +12,7 @@ mod cpu;
 mod crowd;
 mod depth;
 mod extent;
+mod external;
 mod figures;
 mod fleet;
 mod floor;
@@ -121,10 +122,11 @@ struct Measure {
     /// What the cache in the service's memory may hold
     #[arg(long, default_value = "512MiB")]
     memory: String,
-    /// A server that runs already, on the same database, beside the others
-    #[arg(long, requires = "pid")]
+    /// Another server beside the others, as `http://host:port`: waited for once the database is
+    /// told, on which it has to run
+    #[arg(long, value_parser = external::address)]
     external: Option<SocketAddr>,
-    /// The process of that server
+    /// The process of that server; without it the one that listens there
     #[arg(long, requires = "external")]
     pid: Option<u32>,
     /// A header for that server, as `Name: value`
@@ -171,6 +173,9 @@ async fn measure(args: &Measure) -> Result<bool> {
         ([], false) => vec![1_000_000],
         (given, _) => given.to_vec(),
     };
+    if args.external.is_some() && sizes.len() > 1 {
+        return Err("an external server is on one database: give one size to --users".into());
+    }
     let extent = Extent {
         rounds: args.rounds.unwrap_or(if args.quick { 1 } else { 3 }).max(1),
         lasting: Duration::from_secs(
@@ -197,8 +202,10 @@ async fn measure(args: &Measure) -> Result<bool> {
         let seen = one_size(args, &extent, &roster, &stand).await?;
         all.add(seen);
     }
-    let name = args.name.clone().unwrap_or_else(name_of_now);
-    let folder = args.runs.join(name);
+    let folder = match &args.name {
+        Some(name) => args.runs.join(name),
+        None => unused(&args.runs, &name_of_now()),
+    };
     let command = args
         .command
         .clone()
@@ -206,11 +213,8 @@ async fn measure(args: &Measure) -> Result<bool> {
     let text = report::write(&folder, &command, &facts, &all)?;
     say(&text);
     say(&format!("written to {}", folder.display()));
-    let failed = all
-        .cells
-        .iter()
-        .any(|cell| cell.failed > 0 || cell.wrong > 0);
-    Ok(!failed && all.wrong.is_empty())
+    let wrong = all.cells.iter().any(|cell| cell.wrong > 0);
+    Ok(all.failed() == 0 && !wrong && all.wrong.is_empty())
 }
 
 async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand) -> Result<Seen> {
@@ -244,14 +248,14 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
     }
     systems.push(System::floor(stand, &template, false).await?);
     systems.push(System::floor(stand, &template, true).await?);
-    if let (Some(address), Some(pid)) = (args.external, args.pid) {
+    if let Some(address) = args.external {
         let headers = args
             .header
             .iter()
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        systems.push(System::external(address, pid, headers));
+        systems.push(external::wait(address, args.pid, headers).await?);
     }
     if !args.without_peers && !args.quick {
         for folder in system::peer_folders(&args.peers)? {
@@ -297,4 +301,30 @@ fn name_of_now() -> String {
     let date = time::OffsetDateTime::now_utc().date();
     let commit = machine::commit().replace(' ', "-");
     format!("{date}-{commit}")
+}
+
+/// A folder of this name, or with a number behind it where there is one already.
+fn unused(under: &Path, name: &str) -> PathBuf {
+    let mut folder = under.join(name);
+    let mut number = 2_u32;
+    while folder.exists() {
+        folder = under.join(format!("{name}-{number}"));
+        number += 1;
+    }
+    folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_does_not_take_the_folder_of_another() {
+        let under = tempfile::tempdir().unwrap();
+        for wanted in ["day", "day-2", "day-3"] {
+            let folder = unused(under.path(), "day");
+            assert_eq!(folder, under.path().join(wanted));
+            std::fs::create_dir(folder).unwrap();
+        }
+    }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Measured {
     pub(crate) round: u64,
     pub(crate) connections: u32,
     pub(crate) requests: u64,
+    /// How long it went on; 0 where that is not what was measured.
+    pub(crate) seconds: f64,
     pub(crate) requests_per_second: f64,
     pub(crate) service_us: f64,
     pub(crate) postgres_us: f64,

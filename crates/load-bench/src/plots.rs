@@ -1,5 +1,6 @@
 //! The pictures of a run, as SVG.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use plotters::prelude::*;
@@ -24,7 +25,7 @@ pub(crate) fn all(folder: &Path, seen: &Seen) -> Result<Vec<PathBuf>> {
         .map(|cell| cell.users)
         .max()
         .unwrap_or_default();
-    for (workload, variant) in [("W1", "hot"), ("W3", "miss")] {
+    for (workload, variant) in [("W1", "hot"), ("W2", "uniform"), ("W3", "miss")] {
         let bars = throughput(&seen.cells, most, workload, variant);
         if bars.len() > 1 {
             let path = folder.join(format!("{}-throughput.svg", workload.to_lowercase()));
@@ -48,8 +49,9 @@ pub(crate) fn all(folder: &Path, seen: &Seen) -> Result<Vec<PathBuf>> {
             })
             .collect();
         let path = folder.join(format!("latency-{rate}.svg"));
-        let caption =
-            format!("Open loop, {rate} requests/s: latency in ms by nines of the percentile");
+        let caption = format!(
+            "Open loop, {rate} requests/s: latency in ms (logarithmic) by nines of the percentile"
+        );
         draw_lines(&path, &caption, &lines)?;
         drawn.push(path);
     }
@@ -58,7 +60,7 @@ pub(crate) fn all(folder: &Path, seen: &Seen) -> Result<Vec<PathBuf>> {
         let path = folder.join("depth.svg");
         draw_lines(
             &path,
-            "W5: µs of processors a page, by depth in percent of the list",
+            "W5: µs of processors a page (logarithmic), by depth in percent of the list",
             &depth,
         )?;
         drawn.push(path);
@@ -68,7 +70,7 @@ pub(crate) fn all(folder: &Path, seen: &Seen) -> Result<Vec<PathBuf>> {
         let path = folder.join("rows.svg");
         draw_lines(
             &path,
-            "µs of processors a request, by powers of ten of rows",
+            "µs of processors a request (logarithmic), by powers of ten of rows",
             &rows,
         )?;
         drawn.push(path);
@@ -105,7 +107,8 @@ fn throughput(cells: &[Measured], users: u64, workload: &str, variant: &str) -> 
 }
 
 fn by_depth(cells: &[Measured], users: u64) -> Vec<Line> {
-    const FORMS: [(&str, f64); 3] = [
+    const FORMS: [(&str, f64); 4] = [
+        ("first page", 0.0),
         ("page at 10 %", 10.0),
         ("page at 50 %", 50.0),
         ("page at 90 %", 90.0),
@@ -187,6 +190,21 @@ fn draw_bars(path: &Path, caption: &str, bars: &[(String, f64)]) -> Result<()> {
     Ok(())
 }
 
+/// From the power of ten below these numbers to the one above: the marks of a logarithmic axis.
+fn decades(numbers: impl Iterator<Item = f64>) -> Range<f64> {
+    let numbers = numbers.filter(|number| *number > 0.0);
+    let (least, most) = numbers.fold((f64::MAX, 0.0_f64), |(least, most), number| {
+        (least.min(number), most.max(number))
+    });
+    if most == 0.0 {
+        return 1.0..10.0;
+    }
+    let from = least.log10().floor();
+    let to = most.log10().ceil().max(from + 1.0);
+    10_f64.powf(from)..10_f64.powf(to)
+}
+
+/// The vertical axis is logarithmic.
 fn draw_lines(path: &Path, caption: &str, lines: &[Line]) -> Result<()> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
@@ -194,13 +212,13 @@ fn draw_lines(path: &Path, caption: &str, lines: &[Line]) -> Result<()> {
     let (left, right) = points().fold((f64::MAX, f64::MIN), |(least, most), (x, _)| {
         (least.min(x), most.max(x))
     });
-    let most = points().map(|(_, y)| y).fold(0.0, f64::max) * 1.1;
+    let heights = decades(points().map(|(_, y)| y));
     let mut chart = ChartBuilder::on(&root)
         .caption(caption, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(60)
-        .build_cartesian_2d(left..right.max(left + 1.0), 0.0..most.max(1e-6))?;
+        .build_cartesian_2d(left..right.max(left + 1.0), heights.log_scale())?;
     chart.configure_mesh().draw()?;
     for (number, (name, points)) in lines.iter().enumerate() {
         let colour = Palette99::pick(number).to_rgba();
@@ -219,4 +237,43 @@ fn draw_lines(path: &Path, caption: &str, lines: &[Line]) -> Result<()> {
         .draw()?;
     root.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_goes_from_power_to_power() {
+        let of = |numbers: &[f64]| decades(numbers.iter().copied());
+        let near = |found: Range<f64>, from: f64, to: f64| {
+            (found.start / from - 1.0).abs() < 1e-9 && (found.end / to - 1.0).abs() < 1e-9
+        };
+        assert!(near(of(&[0.3, 34.0, 0.0]), 0.1, 100.0));
+        assert!(near(of(&[50.0]), 10.0, 100.0));
+        assert!(near(of(&[]), 1.0, 10.0));
+    }
+
+    #[test]
+    fn depth_begins_with_the_first_page() {
+        let cell = |variant: &str, total_us| Measured {
+            users: 7,
+            workload: "W5".to_owned(),
+            variant: variant.to_owned(),
+            system: "roster".to_owned(),
+            total_us,
+            ..Measured::default()
+        };
+        let cells = [cell("first page", 40.0), cell("page at 90 %", 50.0)];
+        let lines = by_depth(&cells, 7);
+        assert_eq!(
+            lines,
+            [("roster".to_owned(), vec![(0.0, 40.0), (90.0, 50.0)])]
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("depth.svg");
+        draw_lines(&path, "depth", &lines).unwrap();
+        let drawn = std::fs::read_to_string(path).unwrap();
+        assert!(drawn.contains("100"), "{drawn}");
+    }
 }

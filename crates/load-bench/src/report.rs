@@ -99,7 +99,7 @@ fn summary(command: &str, facts: &[(&str, String)], seen: &Seen, plots: &[PathBu
     if !seen.latencies.is_empty() {
         text += &latency_table(seen);
     }
-    let failed: u64 = seen.cells.iter().map(|cell| cell.failed).sum();
+    let failed = seen.failed();
     let (compared, wrong) = seen.cells.iter().fold((0, 0), |(compared, wrong), cell| {
         (compared + cell.compared, wrong + cell.wrong)
     });

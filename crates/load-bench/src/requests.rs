@@ -74,6 +74,12 @@ pub(crate) fn uniform(ids: &[Uuid], length: usize, seed: u64) -> Vec<Uuid> {
         .collect()
 }
 
+/// So many different users; all of them, in an order of its own, where there are fewer.
+pub(crate) fn different(ids: &[Uuid], length: usize, seed: u64) -> Vec<Uuid> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    ids.sample(&mut random, length).copied().collect()
+}
+
 /// Reads of popular users, one in twenty replaced by an update.
 pub(crate) fn mixed(ids: &[Uuid], length: usize, seed: u64) -> Result<Vec<Request>> {
     let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
@@ -94,6 +100,8 @@ pub(crate) fn mixed(ids: &[Uuid], length: usize, seed: u64) -> Result<Vec<Reques
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn ids(count: u128) -> Vec<Uuid> {
@@ -108,6 +116,19 @@ mod tests {
         assert!(of(&ids[0]) > 20 * of(&ids[500]).max(1));
         assert_eq!(drawn, zipf(&ids, 10_000, 7).unwrap());
         assert_ne!(drawn, zipf(&ids, 10_000, 8).unwrap());
+    }
+
+    #[test]
+    fn who_was_drawn_once_is_not_drawn_again() {
+        let ids = ids(1_000);
+        for (length, wanted) in [(300, 300), (5_000, 1_000)] {
+            let drawn = different(&ids, length, 7);
+            let once: HashSet<_> = drawn.iter().collect();
+            assert_eq!((drawn.len(), once.len()), (wanted, wanted));
+            assert_eq!(drawn, different(&ids, length, 7));
+            assert_ne!(drawn, different(&ids, length, 8));
+            assert_ne!(drawn, ids[..wanted]);
+        }
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The cells of a run: each workload in rounds, and in each round every system in turn, so that
 //! whatever else the machine does falls on all of them.
 
+mod answers;
+mod cells;
 mod open_loops;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::Result;
@@ -23,12 +24,12 @@ use crate::open_loop::Connection;
 use crate::profile::Recording;
 use crate::progress::say;
 use crate::requests::Request;
-use crate::sampling::Sampler;
 use crate::stand::Stand;
 use crate::store_floors::StoreFloors;
 use crate::system::{Kind, System};
 use crate::workload::{GROUPS, Known, List, State, Workload};
 use crate::wrk::{self, Wrk};
+use answers::Checksums;
 
 /// Latencies of an open loop.
 pub(crate) struct Latencies {
@@ -60,6 +61,14 @@ impl Seen {
         self.wrong.extend(other.wrong);
         self.profiles.extend(other.profiles);
     }
+
+    /// Requests without an answer, or with a status from 400 up.
+    pub(crate) fn failed(&self) -> u64 {
+        let closed = self.cells.iter().map(|cell| cell.failed);
+        closed
+            .chain(self.latencies.iter().map(|open| open.failed))
+            .sum()
+    }
 }
 
 /// Servers under way and what is known of them.
@@ -76,6 +85,7 @@ pub(crate) struct Run<'a> {
     warmed: HashSet<(String, usize)>,
     long: LongUsers,
     tags: Tags,
+    checksums: Checksums,
     pub(crate) seen: Seen,
 }
 
@@ -105,6 +115,7 @@ impl<'a> Run<'a> {
             warmed: HashSet::new(),
             long: LongUsers::default(),
             tags: Tags::default(),
+            checksums: Checksums::default(),
             seen: Seen::default(),
         })
     }
@@ -121,6 +132,9 @@ impl<'a> Run<'a> {
             std::mem::take(&mut self.long).undo(service).await?;
         }
         if self.extent.wants("W7") {
+            if systems.iter().any(|system| system.kind == Kind::External) {
+                tell_left_out("W7", "");
+            }
             for round in 1..=self.extent.rounds {
                 for system in systems {
                     if matches!(system.kind, Kind::Service | Kind::Peer) {
@@ -144,6 +158,11 @@ impl<'a> Run<'a> {
         for group in GROUPS {
             let group = group.iter().filter(|workload| self.is_run(workload));
             let group: Vec<_> = group.copied().collect();
+            if systems.iter().any(|system| system.kind == Kind::External) {
+                for workload in group.iter().filter(|workload| workload.empties()) {
+                    tell_left_out(workload.name, workload.variant);
+                }
+            }
             // Only while it is asked: a process at rest looks after the stores as well.
             let forgetful = if group.iter().any(|workload| workload.suits(Kind::Forgetful)) {
                 let redis = service.and_then(|service| service.redis.as_ref());
@@ -200,7 +219,7 @@ impl<'a> Run<'a> {
     async fn ready(&mut self, workload: Workload, system: &System, round: u64) -> Result<Ready> {
         let list = self.list(workload, system, round).await?;
         let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
-        let written = self.wrk.list(&name, &list.requests)?;
+        let written = self.wrk.list(&name, &list.requests, workload.empties())?;
         let connections = match workload.connections {
             0 => self.extent.connections,
             connections => connections,
@@ -220,69 +239,6 @@ impl<'a> Run<'a> {
             written,
             connections,
         })
-    }
-
-    async fn cell(&mut self, workload: Workload, system: &System, round: u64) -> Result<()> {
-        let Ready {
-            list,
-            written,
-            connections,
-        } = self.ready(workload, system, round).await?;
-        let sampler = Sampler::new(system, self.stand, &list.requests, list.expected).await?;
-        let (stop, stopped) = watch::channel(false);
-        let sampling = tokio::spawn(sampler.run(stopped));
-        let before = system.used(self.stand)?;
-        let closed = self
-            .wrk
-            .run(system, &written, connections, self.extent.lasting)
-            .await?;
-        let after = system.used(self.stand)?;
-        stop.send_replace(true);
-        let sampled = sampling.await?;
-        let per_request = |from: Duration, to: Duration| {
-            to.saturating_sub(from).as_secs_f64() * 1e6 / closed.requests.max(1) as f64
-        };
-        let service_us = per_request(before.service, after.service);
-        let postgres_us = per_request(before.postgres, after.postgres);
-        let redis_us = per_request(before.redis, after.redis);
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.seen.wrong.extend(
-            sampled
-                .wrong
-                .iter()
-                .map(|wrong| format!("{} {}: {wrong}", workload.name, system.name)),
-        );
-        self.tell_all(vec![Measured {
-            users: self.stand.users,
-            workload: workload.name.to_owned(),
-            variant: workload.variant.to_owned(),
-            system: system.name.clone(),
-            round,
-            connections,
-            requests: closed.requests,
-            requests_per_second: closed.requests as f64 / closed.took.as_secs_f64(),
-            service_us,
-            postgres_us,
-            redis_us,
-            total_us: service_us + postgres_us + redis_us,
-            generator_us: per_request(Duration::ZERO, closed.generator),
-            p50_us: micros(closed.p50),
-            p90_us: micros(closed.p90),
-            p99_us: micros(closed.p99),
-            p999_us: micros(closed.p999),
-            max_us: micros(closed.max),
-            octets_per_answer: closed.bytes as f64 / closed.requests.max(1) as f64,
-            failed: closed.broken + closed.refused,
-            compared: sampled.answers,
-            wrong: sampled.wrong.len() as u64,
-            checksum: sampled.checksum.map(|checksum| format!("{checksum:08x}")),
-            queries: None,
-            resident_mib: system.service.resident().unwrap_or_default() as f64 / 1_048_576.0,
-        }]);
-        if workload.name == "W4" {
-            self.stand.settle().await?;
-        }
-        Ok(())
     }
 
     async fn list(&mut self, workload: Workload, system: &System, round: u64) -> Result<List> {
@@ -359,6 +315,9 @@ impl<'a> Run<'a> {
             workload.name, workload.variant, self.stand.users
         );
         self.seen.profiles.push((name, recording.read().await?));
+        if workload.writes() {
+            self.stand.clean().await?;
+        }
         Ok(())
     }
 
@@ -382,4 +341,10 @@ impl<'a> Run<'a> {
             self.seen.cells.push(cell);
         }
     }
+}
+
+fn tell_left_out(workload: &str, variant: &str) {
+    say(&format!(
+        "{workload} {variant} is left out for the external server: nobody can empty its caches"
+    ));
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::Result;
 use crate::cpu::Tree;
+use crate::machine;
 use crate::multiply;
 use crate::progress::say;
 
@@ -43,12 +44,17 @@ impl Stand {
     pub(crate) async fn start(folder: &Path, binary: &Path, users: u64) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let kept = std::fs::canonicalize(folder)?;
+        // 3 GiB hold a million users and their feeds.
+        let buffers = (machine::memory_kib() / 4).clamp(128 << 10, 3 << 20);
+        let buffers = format!("{buffers}kB");
         let settings = [
             ("max_connections", "300"),
-            // A million users and their feeds.
-            ("shared_buffers", "3GB"),
+            ("shared_buffers", buffers.as_str()),
             ("max_wal_size", "4GB"),
             ("checkpoint_timeout", "30min"),
+            // Compiling a plan takes longer than any read here. The service turns it off by itself,
+            // and the others shall not pay for it.
+            ("jit", "off"),
         ];
         let server = PostgresServer::start(PostgresOptions {
             fsync: true,
@@ -59,6 +65,7 @@ impl Stand {
             kept_in: Some(kept.join(format!("users-{users}"))),
         })?;
         let url = server.url(Self::DATABASE);
+        say(&format!("the database is {url}"));
         let pool = PgPool::connect(&url).await?;
         let made = users.min(multiply::MADE);
         for word in ["migrate", "seed"] {
@@ -208,6 +215,15 @@ impl Stand {
                    WHERE query ~* 'from\\s+users' AND query ~* 'metadata' \
                    AND query !~* '\\m(insert|update|delete)\\M'";
         Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// Takes away what updates left behind: entries of rows that are gone stand where the first
+    /// pages are, and whoever is measured next would step over them.
+    pub(crate) async fn clean(&self) -> Result<()> {
+        // Of few dead rows the entries would be left in the indexes.
+        let sql = "VACUUM (INDEX_CLEANUP ON) users, user_emails, user_stats, user_changes";
+        sqlx::query(sql).execute(&self.pool).await?;
+        self.settle().await
     }
 
     /// Writes what is not on the disk yet, so that it does not happen during a measurement, and

@@ -1,7 +1,7 @@
 //! What the stores alone can do: `pgbench` with the statements of a read, `redis-benchmark` with GET.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,6 +18,14 @@ use crate::stand::Stand;
 const COLUMNS: &str =
     "id, email, name, is_active, locale, avatar_url, metadata, version, created_at, updated_at";
 
+/// What `pgbench` did, and what of the processors each transaction took.
+struct Transactions {
+    done: f64,
+    per_second: f64,
+    postgres_us: f64,
+    generator_us: f64,
+}
+
 /// The floors below the services.
 pub(crate) struct StoreFloors<'a> {
     stand: &'a Stand,
@@ -28,12 +36,18 @@ impl<'a> StoreFloors<'a> {
     const CLIENTS: u32 = 20;
     /// Ids of one row of `bench.samples`.
     pub(crate) const SAMPLE: usize = 64;
+    /// As long it learns ids and reads nothing.
+    const IDS_ALONE: Duration = Duration::from_secs(2);
+    /// So many users are popular, as in W1.
+    const KEYS: u64 = 10_000;
 
     pub(crate) const fn new(stand: &'a Stand, extent: &'a Extent) -> Self {
         Self { stand, extent }
     }
 
-    /// Prepared reads by id: one row a statement, 16 rows, 64 rows. Nothing where `pgbench` is missing.
+    /// Prepared reads by id: one row a statement, 16 rows, 64 rows. What it takes to learn the ids
+    /// is measured alone and taken off the processor time, not off the throughput. Nothing where
+    /// `pgbench` is missing.
     pub(crate) async fn postgres(&self, round: u64) -> Result<Vec<Measured>> {
         let Some(program) = pgbench() else {
             say("no pgbench: its floors are left out");
@@ -41,29 +55,14 @@ impl<'a> StoreFloors<'a> {
         };
         let mut cells = Vec::new();
         for (variant, rows) in [("single row", 1), ("ANY of 16", 16), ("ANY of 64", 64)] {
-            let script = self.stand.folder("pgbench")?.join(format!("{rows}.sql"));
-            std::fs::write(&script, self.script(rows))?;
-            let (postgres, generator) = (self.stand.postgres().used()?, cpu::of_ended_children()?);
-            let output = Command::new(&program)
-                .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-                .arg(format!("--client={}", Self::CLIENTS))
-                .arg(format!("--time={}", self.extent.lasting.as_secs().max(1)))
-                .arg("--file")
-                .arg(&script)
-                .args(["--host=127.0.0.1", "--username=postgres"])
-                .arg(format!("--port={}", self.stand.port()))
-                .arg("postgres")
-                .stdin(Stdio::null())
-                .output()
+            let [ids, reads] = self.scripts(rows);
+            let alone = self.transactions(&program, &ids, Self::IDS_ALONE).await?;
+            let all = ids + &reads;
+            let both = self
+                .transactions(&program, &all, self.extent.lasting)
                 .await?;
-            let postgres = self.stand.postgres().used()?.saturating_sub(postgres);
-            let generator = cpu::of_ended_children()?.saturating_sub(generator);
-            let printed = String::from_utf8_lossy(&output.stdout);
-            let done = number(&printed, "number of transactions actually processed: ")
-                .ok_or_else(|| format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))?;
-            let per_second = number(&printed, "tps = ").unwrap_or_default();
             let sample = Self::SAMPLE as f64;
-            let per_row = |time: Duration| time.as_secs_f64() * 1e6 / (done * sample).max(1.0);
+            let postgres_us = (both.postgres_us - alone.postgres_us).max(0.0) / sample;
             cells.push(Measured {
                 users: self.stand.users,
                 workload: "W3".to_owned(),
@@ -71,21 +70,55 @@ impl<'a> StoreFloors<'a> {
                 system: "pgbench".to_owned(),
                 round,
                 connections: Self::CLIENTS,
-                requests: whole(done * sample),
-                requests_per_second: per_second * sample,
-                postgres_us: per_row(postgres),
-                total_us: per_row(postgres),
-                generator_us: per_row(generator),
+                requests: whole(both.done * sample),
+                requests_per_second: both.per_second * sample,
+                postgres_us,
+                total_us: postgres_us,
+                generator_us: (both.generator_us - alone.generator_us).max(0.0) / sample,
                 ..Measured::default()
             });
         }
         Ok(cells)
     }
 
-    /// A transaction that learns 64 ids and reads their rows, so many a statement.
-    fn script(&self, rows: usize) -> String {
+    async fn transactions(
+        &self,
+        program: &Path,
+        text: &str,
+        lasting: Duration,
+    ) -> Result<Transactions> {
+        let script = self.stand.folder("pgbench")?.join("transaction.sql");
+        std::fs::write(&script, text)?;
+        let (postgres, generator) = (self.stand.postgres().used()?, cpu::of_ended_children()?);
+        let output = Command::new(program)
+            .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+            .arg(format!("--client={}", Self::CLIENTS))
+            .arg(format!("--time={}", lasting.as_secs().max(1)))
+            .arg("--file")
+            .arg(&script)
+            .args(["--host=127.0.0.1", "--username=postgres"])
+            .arg(format!("--port={}", self.stand.port()))
+            .arg("postgres")
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        let postgres = self.stand.postgres().used()?.saturating_sub(postgres);
+        let generator = cpu::of_ended_children()?.saturating_sub(generator);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let done = number(&printed, "number of transactions actually processed: ")
+            .ok_or_else(|| format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))?;
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / done.max(1.0);
+        Ok(Transactions {
+            done,
+            per_second: number(&printed, "tps = ").unwrap_or_default(),
+            postgres_us: each(postgres),
+            generator_us: each(generator),
+        })
+    }
+
+    /// The two halves of a transaction: it learns 64 ids, and reads their rows, so many a statement.
+    fn scripts(&self, rows: usize) -> [String; 2] {
         let samples = (self.stand.ids.len() / Self::SAMPLE).clamp(1, 4_000);
-        let mut script = format!("\\set n random(0, {})\n", samples - 1);
         let parts: Vec<_> = (0..Self::SAMPLE / rows)
             .map(|part| {
                 let (from, to) = (part * rows + 1, (part + 1) * rows);
@@ -97,49 +130,45 @@ impl<'a> StoreFloors<'a> {
             })
             .collect();
         let columns = parts.join(", ");
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            script,
-            "SELECT {columns} FROM bench.samples WHERE n = :n \\gset"
+        let ids = format!(
+            "\\set n random(0, {})\nSELECT {columns} FROM bench.samples WHERE n = :n \\gset\n",
+            samples - 1
         );
+        let mut reads = String::new();
         for part in 0..parts.len() {
             let condition = if rows == 1 {
                 format!("id = :i{part}")
             } else {
                 format!("id = ANY(:i{part})")
             };
-            let _ = writeln!(script, "SELECT {COLUMNS} FROM users WHERE {condition};");
+            // Writing to a String cannot fail.
+            let _ = writeln!(reads, "SELECT {COLUMNS} FROM users WHERE {condition};");
         }
-        script
+        [ids, reads]
     }
 
     /// GET of 355 octets over 64 connections. Nothing where `redis-benchmark` is missing.
     pub(crate) async fn redis(&self, round: u64) -> Result<Vec<Measured>> {
         let server = RedisServer::try_start(&[])?;
-        let (redis, generator) = (Tree(server.pid()).used()?, cpu::of_ended_children()?);
-        let requests = 50_000 * self.extent.lasting.as_secs().max(1);
-        let output = Command::new("redis-benchmark")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-t",
-                "get",
-                "-d",
-                "355",
-                "-r",
-                "10000",
-                "--csv",
-            ])
-            .args(["-p", &server.addr().port().to_string()])
-            .args(["-c", &self.extent.connections.to_string()])
-            .args(["-n", &requests.to_string()])
-            .stdin(Stdio::null())
-            .output()
-            .await;
-        let Ok(output) = output else {
+        let run = async |test: &str, requests: u64| {
+            Command::new("redis-benchmark")
+                .args(["-h", "127.0.0.1", "-t", test, "-d", "355", "--csv"])
+                .args(["-r", &Self::KEYS.to_string()])
+                .args(["-p", &server.addr().port().to_string()])
+                .args(["-c", &self.extent.connections.to_string()])
+                .args(["-n", &requests.to_string()])
+                .stdin(Stdio::null())
+                .output()
+                .await
+        };
+        // Keys are drawn: twenty times as many leave none out, and an absent one is no answer.
+        let Ok(_) = run("set", 20 * Self::KEYS).await else {
             say("no redis-benchmark: its floor is left out");
             return Ok(Vec::new());
         };
+        let (redis, generator) = (Tree(server.pid()).used()?, cpu::of_ended_children()?);
+        let requests = 50_000 * self.extent.lasting.as_secs().max(1);
+        let output = run("get", requests).await?;
         let redis = Tree(server.pid()).used()?.saturating_sub(redis);
         let generator = cpu::of_ended_children()?.saturating_sub(generator);
         let printed = String::from_utf8_lossy(&output.stdout);

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     RedisGet,
     /// Another service of the same routes.
     Peer,
+    /// The same, but started by somebody else.
+    External,
 }
 
 /// One server that runs.
@@ -244,7 +246,7 @@ impl System {
     pub(crate) fn external(address: SocketAddr, pid: u32, headers: Vec<(String, String)>) -> Self {
         Self {
             name: "external".to_owned(),
-            kind: Kind::Peer,
+            kind: Kind::External,
             address,
             headers,
             service: Tree(pid),

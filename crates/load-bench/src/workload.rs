@@ -1,5 +1,7 @@
 //! The workloads: what is asked of which system, and in what state its caches are then.
 
+mod groups;
+
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,10 +10,11 @@ use crate::Result;
 use crate::depth::Cursors;
 use crate::held::{LongUsers, Tags};
 use crate::multiply::MADE;
-use crate::requests::{Request, mixed, uniform, zipf};
+use crate::requests::{Request, different, mixed, uniform, zipf};
 use crate::sampling::Expected;
 use crate::stand::Stand;
 use crate::system::{Kind, System};
+pub(crate) use groups::GROUPS;
 
 /// One of the eight, in one of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,89 +64,6 @@ enum Ask {
     LongNotModified(usize),
 }
 
-const fn workload(name: &'static str, variant: &'static str, state: State, kind: Ask) -> Workload {
-    Workload {
-        name,
-        variant,
-        connections: 0,
-        state,
-        kind,
-    }
-}
-
-/// Those that a closed loop measures. A group goes through each round together, because its
-/// members are held against each other. Caches are emptied late, because warming them takes long.
-pub(crate) const GROUPS: &[&[Workload]] = &[
-    &[
-        workload("W1", "hot", State::Warm, Ask::Hot),
-        workload("W8", "not modified", State::Warm, Ask::NotModified),
-        workload("W1", "hot, 100,000 users", State::Warm, Ask::HotOf(100_000)),
-        workload(
-            "W1",
-            "hot, 1,000,000 users",
-            State::Warm,
-            Ask::HotOf(1_000_000),
-        ),
-    ],
-    &[
-        workload("W8", "4 KiB", State::Any, Ask::Long(4_096)),
-        workload(
-            "W8",
-            "4 KiB, not modified",
-            State::Any,
-            Ask::LongNotModified(4_096),
-        ),
-        workload("W8", "15 KiB", State::Any, Ask::Long(15_360)),
-        workload(
-            "W8",
-            "15 KiB, not modified",
-            State::Any,
-            Ask::LongNotModified(15_360),
-        ),
-    ],
-    &[workload("W2", "uniform", State::Warm, Ask::Uniform)],
-    &[workload("W4", "5 % updates", State::Warm, Ask::Mixed)],
-    &[
-        workload("W5", "first page", State::Any, Ask::Page(0)),
-        workload("W8", "page not modified", State::Any, Ask::HeldPage),
-        workload("W5", "one page at 90 %", State::Any, Ask::OnePage(90)),
-        workload("W5", "page at 10 %", State::Any, Ask::Page(10)),
-        workload("W5", "page at 50 %", State::Any, Ask::Page(50)),
-        workload("W5", "page at 90 %", State::Any, Ask::Page(90)),
-        workload("W5", "OFFSET at 90 %", State::Any, Ask::Offset(90)),
-    ],
-    &[
-        workload("W3", "miss", State::Empty, Ask::Miss),
-        workload("W3", "miss, 1 connection", State::Empty, Ask::Miss).over(1),
-        workload("W3", "miss, 4 connections", State::Empty, Ask::Miss).over(4),
-    ],
-    &[
-        workload("W6", "dashboard", State::Empty, Ask::Dashboard),
-        workload(
-            "W6",
-            "dashboard, 1 connection",
-            State::Empty,
-            Ask::Dashboard,
-        )
-        .over(1),
-        workload("W6", "stats alone", State::Empty, Ask::Below("stats")).over(1),
-        workload(
-            "W6",
-            "notifications alone",
-            State::Empty,
-            Ask::Below("notifications?state=unread&limit=10"),
-        )
-        .over(1),
-        workload(
-            "W6",
-            "activity alone",
-            State::Empty,
-            Ask::Below("activity?limit=10"),
-        )
-        .over(1),
-    ],
-];
-
 /// What is known of a system before it is asked.
 pub(crate) struct Known<'a> {
     /// The body of a floor.
@@ -180,7 +100,8 @@ impl Workload {
     /// So many are in Redis.
     pub(crate) const IN_REDIS: usize = 100_000;
     const LENGTH: usize = 100_000;
-    /// Longer than a cell lasts: what was read once is no miss.
+    /// More than most cells ask for; one that comes to the end of them ends there, because what
+    /// was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
     /// As long runs what has a short list, or whoever keeps nothing in memory.
@@ -202,9 +123,21 @@ impl Workload {
                     | Ask::Below(_)
                     | Ask::HotOf(_)
             ),
+            // Nobody can empty its caches.
+            Kind::External => !self.empties() && self.suits(Kind::Peer),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
             Kind::Forgetful => matches!(self.kind, Ask::Uniform),
         }
+    }
+
+    /// Whether it begins with empty caches, and so asks for nothing twice.
+    pub(crate) const fn empties(&self) -> bool {
+        matches!(self.state, State::Empty)
+    }
+
+    /// Whether it changes users.
+    pub(crate) const fn writes(&self) -> bool {
+        matches!(self.kind, Ask::Mixed)
     }
 
     /// Whether there are so many users, with what is asked of them, and room for them in the
@@ -324,7 +257,7 @@ impl Workload {
                 warmed = hot();
                 (mixed(&warmed, Self::LENGTH, round)?, Expected::ChangingUser)
             }
-            Ask::Miss => (users(uniform(ids, Self::MISSES, round)), Expected::User),
+            Ask::Miss => (users(different(ids, Self::MISSES, round)), Expected::User),
             Ask::Page(percent) => pages(ids, cursors.pages(percent, Self::PAGE)?),
             Ask::OnePage(percent) => {
                 let mut found = cursors.pages(percent, Self::PAGE)?;
@@ -363,7 +296,7 @@ fn pages(ids: &[Uuid], pages: Vec<(String, usize)>) -> (Vec<Request>, Expected) 
 }
 
 fn below(ids: &[Uuid], what: &str, round: u64) -> Vec<Request> {
-    uniform(ids, Workload::MISSES, round)
+    different(ids, Workload::MISSES, round)
         .into_iter()
         .map(|id| Request::get(format!("/v1/users/{id}/{what}")))
         .collect()
@@ -389,5 +322,15 @@ mod tests {
             .unwrap();
         assert!(dashboard.has_room(MADE, 0) && !dashboard.has_room(10 * MADE, 0));
         assert!(!largest.suits(Kind::Peer) && largest.suits(Kind::Service));
+    }
+
+    #[test]
+    fn a_server_whose_caches_nobody_empties_is_not_asked_for_misses() {
+        let names: Vec<_> = Workload::all()
+            .filter(|workload| workload.suits(Kind::External))
+            .map(|workload| workload.name)
+            .collect();
+        assert!(names.contains(&"W1") && names.contains(&"W5"));
+        assert!(!names.contains(&"W3") && !names.contains(&"W6"));
     }
 }

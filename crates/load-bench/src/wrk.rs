@@ -41,7 +41,11 @@ pub(crate) struct Closed {
 }
 
 /// A list of requests in the form that the script reads.
-pub(crate) struct List(PathBuf);
+pub(crate) struct List {
+    file: PathBuf,
+    /// Whether each is sent once: a run ends early where the list does.
+    once: bool,
+}
 
 impl Wrk {
     pub(crate) fn new() -> Result<Self> {
@@ -61,9 +65,9 @@ impl Wrk {
     }
 
     /// Writes requests down for runs to come.
-    pub(crate) fn list(&self, name: &str, requests: &[Request]) -> Result<List> {
-        let path = self.folder.path().join(format!("{name}.requests"));
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    pub(crate) fn list(&self, name: &str, requests: &[Request], once: bool) -> Result<List> {
+        let list = self.folder.path().join(format!("{name}.requests"));
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&list)?);
         for request in requests {
             let Request {
                 method,
@@ -76,10 +80,11 @@ impl Wrk {
             writeln!(file, "{method}\t{path}\t{header}\t{body}")?;
         }
         file.flush()?;
-        Ok(List(path))
+        Ok(List { file: list, once })
     }
 
-    /// Sends the requests in turn over so many connections for so long.
+    /// Sends the requests in turn over so many connections for so long, or to the end of a list
+    /// that is sent once.
     pub(crate) async fn run(
         &self,
         system: &System,
@@ -103,7 +108,8 @@ impl Wrk {
             .arg(format!("http://{}/", system.address))
             .arg("--")
             .args([system.address.to_string(), headers])
-            .arg(&list.0)
+            .arg(&list.file)
+            .args(list.once.then(|| threads.to_string()))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

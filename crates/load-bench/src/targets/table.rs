@@ -1,6 +1,6 @@
 use super::Figure::{
-    self, Last, Named, P50, PerCpuSecond, PerSecond, PerTotalCpuSecond, PostgresCpu, ServiceCpu,
-    TotalCpu,
+    self, Last, Named, P50, PerCpuSecond, PerSecond, PerTotalCpuSecond, PostgresCpu,
+    QueriesPerBurst, ServiceCpu, TotalCpu,
 };
 use super::Wanted::{self, AtLeast, AtMost};
 use super::{Place, Target};
@@ -49,6 +49,7 @@ const fn figure(
 const W1: Place = Place("W1", HOT, SERVICE);
 const W2: Place = Place("W2", "uniform", SERVICE);
 const W3: Place = Place("W3", "miss", SERVICE);
+const W3_ALONE: Place = Place("W3", "miss, 1 connection", SERVICE);
 const W4: Place = Place("W4", "5 % updates", SERVICE);
 const FIRST: Place = Place("W5", "first page", SERVICE);
 const DEEP: Place = Place("W5", "page at 90 %", SERVICE);
@@ -151,6 +152,14 @@ pub(super) const TARGETS: &[Target] = &[
         AtLeast(1.0),
     ),
     ratio(
+        "W3",
+        "p50 at one connection against tuned actix, which does not batch",
+        P50,
+        W3_ALONE,
+        by(W3_ALONE, ACTIX),
+        AtMost(1.1),
+    ),
+    ratio(
         "W4",
         "requests/s against tuned actix",
         PerSecond,
@@ -183,6 +192,14 @@ pub(super) const TARGETS: &[Target] = &[
         AtMost(1.05),
     ),
     ratio(
+        "W5",
+        "256 pages at 90 % against 256 at 10 %, total CPU",
+        TotalCpu,
+        DEEP,
+        Place("W5", "page at 10 %", SERVICE),
+        AtMost(1.05),
+    ),
+    ratio(
         "W6",
         "total CPU against tuned actix",
         TotalCpu,
@@ -204,6 +221,13 @@ pub(super) const TARGETS: &[Target] = &[
         Last,
         W7,
         by(W7, ACTIX),
+        AtMost(1.0),
+    ),
+    figure(
+        "W7",
+        "queries of the service in one burst-run, per burst",
+        QueriesPerBurst,
+        W7,
         AtMost(1.0),
     ),
     ratio(
