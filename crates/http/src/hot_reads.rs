@@ -89,6 +89,7 @@ impl HotReads {
             Err(problem) => problem.into_response(),
             Ok(charge) => {
                 let answered = get_user::respond(&found, &IfNoneMatch::of(headers));
+                let answered = answered.map(get_user::out_of_memory);
                 Envelope::settle(charge, answered.unwrap_or_else(Problem::into_response))
             }
         };

@@ -25,7 +25,7 @@ pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
 
 use crate::authentication::{Gate, Hosts, TurnedAway};
 use crate::capacity::Class;
-use crate::endpoints::{is_not_modified, is_open};
+use crate::endpoints::{is_not_modified, is_open, is_out_of_memory};
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, ProblemType};
 use crate::quotas::Charge;
@@ -152,10 +152,8 @@ impl Envelope {
         let problem = response.extensions().get::<Problem>();
         let was_refused =
             problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
-        if was_refused {
+        if was_refused || is_not_modified(response.status()) && is_out_of_memory(&response) {
             charge.give_back();
-        } else if is_not_modified(response.status()) {
-            charge.give_back_without_news();
         }
         charge.describe(response.headers_mut());
         response

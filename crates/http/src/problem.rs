@@ -146,6 +146,8 @@ struct Parts {
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    /// Whether the log has it already.
+    is_told: bool,
 }
 
 /// A problem within an answer that began as a success.
@@ -183,6 +185,12 @@ impl FieldError {
 }
 
 impl Problem {
+    /// The same, of which the log has what there is to tell.
+    pub(crate) fn told_before(mut self) -> Self {
+        self.0.is_told = true;
+        self
+    }
+
     /// A problem and what is to be said about this very occurrence; never a value from the inside.
     pub fn new(kind: ProblemType, detail: impl Into<Cow<'static, str>>) -> Self {
         let parts = Parts {
@@ -191,6 +199,7 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
             cause: None,
+            is_told: false,
         };
         let problem = Self(Box::new(parts));
         // Whoever is told to come back is told when.

@@ -22,7 +22,6 @@ use meter::{Meter, Taken};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const STRONG_READS: &str = "strong-reads";
 
 /// The quotas of every caller.
 pub(crate) struct Quotas {
@@ -49,7 +48,7 @@ impl Quotas {
         Self {
             requests: meter("requests", settings.requests),
             lookups: meter("lookups", settings.lookups),
-            strong_reads: meter(STRONG_READS, settings.strong_reads),
+            strong_reads: meter("strong-reads", settings.strong_reads),
             refused: meter("refused", settings.refused),
             callers: RandomState::new(),
         }
@@ -119,16 +118,6 @@ impl Charge<'_> {
     pub(crate) fn give_back(&mut self) {
         for taken in &mut self.0 {
             taken.give_back();
-        }
-    }
-
-    /// Counts a request whose answer said that there is no news in none of them but that of
-    /// reads of the primary, which was asked all the same.
-    pub(crate) fn give_back_without_news(&mut self) {
-        for taken in &mut self.0 {
-            if !taken.is_of(STRONG_READS) {
-                taken.give_back();
-            }
         }
     }
 

@@ -5,6 +5,9 @@
 //! the listener takes what the kernel has queued and closes; connections that have nothing
 //! under way are closed; those that have may finish until the limit.
 //!
+//! While there are as many connections as there may be, one more waits, and those that nobody uses
+//! end after a second.
+//!
 //! A client that keeps a connection waiting loses it: one that sends nothing, one whose head
 //! does not come to its end, one that takes nothing of its answer and sends nothing meanwhile. A
 //! body that stands still, or as good as, fails in the hands of its reader.
@@ -20,7 +23,7 @@ mod patient_stream;
 mod traffic;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use roster_domain::ports::Clock;
@@ -83,8 +86,9 @@ impl Server {
         let room = Arc::new(Semaphore::new(
             self.settings.max_connections.min(Semaphore::MAX_PERMITS),
         ));
+        let waiting = Waiting::default();
         {
-            let accepting = self.accept_forever(&listener, &phase, &room);
+            let accepting = self.accept_forever(&listener, &phase, &room, &waiting);
             tokio::pin!(accepting, stop);
             tokio::select! {
                 never = &mut accepting => match never {},
@@ -94,7 +98,10 @@ impl Server {
             // The same future goes on: a connection that it has taken is not lost.
             let _ = tokio::time::timeout(self.settings.drain_grace, accepting).await;
         }
-        for stream in listener::close(listener).await {
+        for stream in taken(&waiting)
+            .into_iter()
+            .chain(listener::close(listener).await)
+        {
             self.spawn(stream, &phase, None);
         }
         self.finish(&phase).await
@@ -117,11 +124,17 @@ impl Server {
         listener: &TcpListener,
         phase: &watch::Sender<Phase>,
         room: &Arc<Semaphore>,
+        waiting: &Waiting,
     ) -> std::convert::Infallible {
         loop {
-            let permit = Arc::clone(room).acquire_owned().await.ok();
             match listener.accept().await {
-                Ok((stream, _)) => self.spawn(stream, phase, permit),
+                Ok((stream, _)) => {
+                    *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+                    let permit = room_for_one(room, phase).await;
+                    if let Some(stream) = taken(waiting) {
+                        self.spawn(stream, phase, permit);
+                    }
+                }
                 Err(error) => recover(&error).await,
             }
         }
@@ -155,6 +168,37 @@ impl Server {
             drop((open, permit));
         });
     }
+}
+
+/// A connection that was accepted and has no room yet.
+type Waiting = Mutex<Option<TcpStream>>;
+
+fn taken(waiting: &Waiting) -> Option<TcpStream> {
+    let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    waiting.take()
+}
+
+/// Room for one connection more. While there is none, those that nobody uses have to go.
+async fn room_for_one(
+    room: &Arc<Semaphore>,
+    phase: &watch::Sender<Phase>,
+) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
+        return Some(permit);
+    }
+    let turn = |from, to| {
+        phase.send_if_modified(|phase| {
+            let is_turned = *phase == from;
+            if is_turned {
+                *phase = to;
+            }
+            is_turned
+        })
+    };
+    turn(Phase::Serving, Phase::Full);
+    let permit = Arc::clone(room).acquire_owned().await.ok();
+    turn(Phase::Full, Phase::Serving);
+    permit
 }
 
 /// A client that is gone before it was accepted is nothing; without free descriptors there is

@@ -1,5 +1,7 @@
 //! What the routes work on, whatever it was wired from.
 
+mod dependency;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +9,9 @@ use roster_app::{
     ActivityService, DashboardService, NotificationService, Runtime, SearchService, StatsService,
     UserService,
 };
-use roster_domain::ports::{Readiness, UserTransfer};
+use roster_domain::ports::UserTransfer;
+
+pub use dependency::Dependency;
 
 use crate::authentication::Authentication;
 use crate::metrics::Metrics;
@@ -38,16 +42,6 @@ pub struct Services {
     pub metrics: Arc<Metrics>,
     /// Time, ids and tasks.
     pub runtime: Runtime,
-}
-
-/// Something that readiness asks.
-pub struct Dependency {
-    /// Its name in the answer: `database` or `cache`.
-    pub name: &'static str,
-    /// Whether the service is not ready without it, or only degraded.
-    pub required: bool,
-    /// How it is asked.
-    pub readiness: Arc<dyn Readiness>,
 }
 
 /// Whether the process has begun to stop.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use roster_domain::UserId;
 
-use crate::{Answer, Freshness, StalenessBound, UserError, UserService};
+use crate::{Found, Freshness, StalenessBound, UserError, UserService};
 
 /// Whether a user may act, as far as the stores can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,33 +21,33 @@ impl UserService {
     /// What a cache holds counts if it is shown to be no older than that; else the primary is
     /// asked. When that fails too, an old row that says "deactivated" still counts.
     pub async fn standing(&self, id: UserId) -> Standing {
-        let held = self.get(id, Freshness::CACHED).await;
-        if let Ok(answer) = &held
-            && !is_fresh(answer)
-        {
-            match of(&self.get(id, Freshness::STRONG).await) {
-                Standing::Unknown => {}
-                known => return known,
-            }
-            // Nothing newer is to be had.
-            return if answer.user.is_active {
-                Standing::Unknown
-            } else {
-                Standing::Revoked
-            };
+        let held = self.find(id, Freshness::CACHED).await;
+        let Ok(found) = &held else {
+            return of(&held);
+        };
+        if is_fresh(found) {
+            return of(&held);
         }
-        of(&held)
+        match (of(&self.find(id, Freshness::STRONG).await), found) {
+            // Nothing newer is to be had. An absence may be from before the user was made.
+            (Standing::Unknown, Found::User(answer)) if !answer.user.is_active => Standing::Revoked,
+            (known, _) => known,
+        }
     }
 }
 
-fn is_fresh(answer: &Answer) -> bool {
+fn is_fresh(found: &Found) -> bool {
     const OLDEST: Duration = Duration::from_secs(1);
-    matches!(answer.bound, StalenessBound::Proven(age) if age <= OLDEST)
+    let bound = match found {
+        Found::User(answer) => answer.bound,
+        Found::Absent(bound) => *bound,
+    };
+    matches!(bound, StalenessBound::Proven(age) if age <= OLDEST)
 }
 
-fn of(read: &Result<Answer, UserError>) -> Standing {
+fn of(read: &Result<Found, UserError>) -> Standing {
     match read {
-        Ok(answer) if answer.user.is_active => Standing::Good,
+        Ok(Found::User(answer)) if answer.user.is_active => Standing::Good,
         Ok(_) | Err(UserError::NotFound) => Standing::Revoked,
         Err(_) => Standing::Unknown,
     }

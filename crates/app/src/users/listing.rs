@@ -25,7 +25,8 @@ impl UserService {
         let page = self.pages.ask((*filter, *request));
         let count = async {
             match counting {
-                Some(counting) => self.users.count(filter, counting).await.map(Some),
+                Some(Counting::Exact) => self.counts.ask(*filter).await.map(Some),
+                Some(estimate) => self.users.count(filter, estimate).await.map(Some),
                 None => Ok(None),
             }
         };

@@ -5,7 +5,7 @@ use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
 use super::settling::Settling;
-use crate::batching::{Batched, Pages};
+use crate::batching::{Batched, Counts, Pages};
 use crate::caching::CachedUsers;
 use crate::{
     Answer, AtHand, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches,
@@ -19,6 +19,7 @@ use crate::{
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
     pub(super) pages: Batched<Pages>,
+    pub(super) counts: Batched<Counts>,
     pub(super) writes: Arc<dyn UserWrites>,
     pub(super) cached: CachedUsers,
     pub(super) settling: Arc<Settling>,
@@ -58,6 +59,8 @@ impl UserService {
     ) -> Self {
         let pages = Pages(Arc::clone(&users));
         let pages = Batched::bounded(pages, policy.store_lanes, Self::PAGES, runtime.clone());
+        let counts = Counts(Arc::clone(&users));
+        let counts = Batched::new(counts, Counts::AT_ONCE, runtime.clone());
         let cached = CachedUsers::new(
             Arc::clone(&users),
             caches,
@@ -73,6 +76,7 @@ impl UserService {
         Self {
             users,
             pages,
+            counts,
             writes,
             cached,
             settling,

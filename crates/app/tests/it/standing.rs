@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use roster_adapters_memory::MemoryUserCache;
 use roster_app::{Freshness, Standing};
-use roster_domain::ports::{CacheError, MockUserRepository, UserRepository as _};
-use roster_domain::{ProfilePatch, Timestamp, User};
+use roster_domain::ports::{CacheError, CacheLookup, MockUserRepository, UserRepository as _};
+use roster_domain::{ProfilePatch, Timestamp, User, UserVersion};
 
 use crate::support::{
-    CountedUsers, PausedClock, cache_mock, coalescing, draft, embedded, id, shared, stamped,
+    CountedUsers, PausedClock, cache_mock, coalescing, draft, embedded, id, seen, shared, stamped,
     unavailable, user, value,
 };
 
@@ -74,13 +74,33 @@ async fn a_cached_row_that_nothing_proves_is_asked_of_the_primary() {
     assert_eq!(service.standing(id(1)).await, Standing::Revoked);
 }
 
+fn absence() -> CacheLookup {
+    CacheLookup::Absent {
+        floor: UserVersion::NONE,
+        seen: seen(b"absence"),
+    }
+}
+
+#[tokio::test]
+async fn a_cached_absence_that_nothing_proves_is_asked_of_the_primary() {
+    let users = CountedUsers::new();
+    let cache = Arc::new(MemoryUserCache::new(PausedClock::new()));
+    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    assert_eq!(service.standing(id(1)).await, Standing::Revoked);
+    // Somebody else makes the user, and this process has not heard of it.
+    let (elsewhere, _) = coalescing(Arc::clone(&users) as _);
+    elsewhere.create(draft(1)).await.unwrap();
+    assert!(service.get(id(1), Freshness::CACHED).await.is_err());
+    assert_eq!(service.standing(id(1)).await, Standing::Good);
+}
+
 /// A service whose primary is away, and whose shared cache holds this.
-async fn with_both_uncertain(held: Result<User, CacheError>) -> Standing {
+async fn with_both_uncertain(held: Result<CacheLookup, CacheError>) -> Standing {
     let mut users = MockUserRepository::new();
     users.expect_find_many().returning(|_| Err(unavailable()));
     let mut cache = cache_mock();
     cache.expect_get_many().returning(move |_, _| match &held {
-        Ok(user) => Ok(stamped(vec![value(user.clone())])),
+        Ok(held) => Ok(stamped(vec![held.clone()])),
         Err(_) => Err(CacheError::Unavailable("gone".into())),
     });
     cache
@@ -92,8 +112,14 @@ async fn with_both_uncertain(held: Result<User, CacheError>) -> Standing {
 
 #[tokio::test]
 async fn without_the_primary_an_old_row_can_only_speak_against_it() {
-    assert_eq!(with_both_uncertain(Ok(user(1, 7))).await, Standing::Unknown);
-    assert_eq!(with_both_uncertain(Ok(inactive())).await, Standing::Revoked);
+    for (held, standing) in [
+        (value(user(1, 7)), Standing::Unknown),
+        (value(inactive()), Standing::Revoked),
+        // It may be from before the user was made.
+        (absence(), Standing::Unknown),
+    ] {
+        assert_eq!(with_both_uncertain(Ok(held)).await, standing);
+    }
     let away = CacheError::Unavailable("gone".into());
     assert_eq!(with_both_uncertain(Err(away)).await, Standing::Unknown);
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::stream::try_unfold;
 use http::{HeaderMap, HeaderValue, header};
-use roster_app::Action;
+use roster_app::{Action, UserService};
 use roster_domain::{User, UserId};
 
 use super::reply;
@@ -70,7 +70,8 @@ pub(super) struct RowSchema {
 documented_problems!(DependencyUnavailable);
 
 /// Every user that is not deleted, by id, one a line. The stream is complete when it ends as
-/// HTTP ends one; it breaks off when the database goes away, and `after` goes on.
+/// HTTP ends one; it breaks off when the database goes away, and `after` goes on. It also breaks
+/// off when its caller is deactivated; a token that expires meanwhile is enough to its end.
 #[utoipa::path(
     get,
     path = "/v1/users/export",
@@ -101,6 +102,8 @@ pub(super) async fn export_users(
     // The first page decides the status; whatever fails later can only break the stream off.
     let first = pages.next().await.transpose()?.unwrap_or_default();
     let body = Body::from_stream(rows(Export {
+        users: Arc::clone(&state.services.users),
+        caller,
         pages,
         next: Some(first),
         is_first: true,
@@ -132,6 +135,8 @@ fn asked_for(headers: &HeaderMap) -> Result<Format, Problem> {
 
 /// An export under way.
 struct Export {
+    caller: Caller,
+    users: Arc<UserService>,
     pages: Pages,
     next: Option<Vec<User>>,
     is_first: bool,
@@ -149,6 +154,10 @@ fn rows(export: Export) -> impl Stream<Item = io::Result<Bytes>> + Send {
             page
         } else {
             export.guards.capacity().make_way().await;
+            let right = export.caller.may_still_act(&export.users).await;
+            if right.is_err() {
+                return Err(io::Error::other("the caller may not act any more"));
+            }
             match export.pages.next().await {
                 None => {
                     drop(export.place);

@@ -80,7 +80,7 @@ pub(super) async fn get_user(
     let freshness = query.consistency.freshness(no_cache, query.min_version);
     let users = &state.services.users;
     let is_loading = match users.at_hand(id, freshness) {
-        AtHand::Found(found) => return respond(&found, &held),
+        AtHand::Found(found) => return respond(&found, &held).map(out_of_memory),
         AtHand::Loading => true,
         AtHand::Nothing => false,
     };
@@ -103,6 +103,23 @@ pub(crate) async fn load(
     let found = users.find(id, freshness).await.map_err(Problem::from);
     place.finish(found.as_ref().err().is_some_and(is_overload));
     found
+}
+
+/// That no store was asked for an answer.
+#[derive(Clone, Copy)]
+struct OutOfMemory;
+
+/// Marks an answer out of memory, where it matters: one without news costs its caller nothing.
+pub(crate) fn out_of_memory(mut response: Response) -> Response {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.extensions_mut().insert(OutOfMemory);
+    }
+    response
+}
+
+/// Whether an answer without news was marked so.
+pub(crate) fn is_out_of_memory(response: &Response) -> bool {
+    response.extensions().get::<OutOfMemory>().is_some()
 }
 
 /// The user, or that the client has it, with what the caches did; or that there is none, and how

@@ -117,6 +117,8 @@ pub(super) async fn import_users(
         .enter(Class::Stream, "/v1/users/import", Sender::from(&caller))?;
     let services = &state.services;
     let lines = Import {
+        users: Arc::clone(&services.users),
+        caller,
         transfer: (!query.dry_run).then(|| Arc::clone(&services.transfer)),
         runtime: services.runtime.clone(),
         draining: services.draining.clone(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::reply;
 use crate::extract::{ApiQuery, NoParameters};
 use crate::problem::{Problem, ProblemType, documented_problems};
-use crate::services::{Dependency, Services};
+use crate::services::Services;
 
 /// Whether the process takes requests.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -43,28 +43,24 @@ pub(super) async fn readyz(
             "The process is stopping.",
         ));
     }
-    let checks = join_all(services.dependencies.iter().map(check)).await;
+    let clock = &*services.runtime.clock;
+    let asked = services.dependencies.iter().map(async |dependency| {
+        let failure = dependency.failure(clock).await;
+        (dependency, failure)
+    });
     let mut dependencies = BTreeMap::new();
     let mut status = "ready";
-    for (dependency, failure) in checks {
-        match failure {
-            None => dependencies.insert(dependency.name, "ok"),
-            Some(error) if dependency.required => {
-                let detail = format!("The {} does not answer just now.", dependency.name);
-                return Err(
-                    Problem::new(ProblemType::DependencyUnavailable, detail).with_cause(error)
-                );
-            }
-            Some(error) => {
-                tracing::warn!(
-                    dependency = dependency.name,
-                    error = &*error as &dyn std::error::Error,
-                    "a dependency does not answer"
-                );
-                status = "degraded";
-                dependencies.insert(dependency.name, "failed")
-            }
-        };
+    for (dependency, failure) in join_all(asked).await {
+        if failure.is_none() {
+            dependencies.insert(dependency.name, "ok");
+            continue;
+        }
+        if dependency.required {
+            let detail = format!("The {} does not answer just now.", dependency.name);
+            return Err(Problem::new(ProblemType::DependencyUnavailable, detail).told_before());
+        }
+        status = "degraded";
+        dependencies.insert(dependency.name, "failed");
     }
     reply::json(
         StatusCode::OK,
@@ -73,8 +69,4 @@ pub(super) async fn readyz(
             dependencies,
         },
     )
-}
-
-async fn check(dependency: &Dependency) -> (&Dependency, Option<roster_domain::ports::BoxError>) {
-    (dependency, dependency.readiness.check().await.err())
 }

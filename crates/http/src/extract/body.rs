@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 
@@ -96,12 +96,18 @@ pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Reads a body to its end, and then takes the place that the request waits for.
 async fn read(mut request: Request, limit: usize) -> Result<Bytes, Problem> {
-    let place = request.extensions_mut().remove::<Arc<LatePlace>>();
+    let mut waiting = std::mem::take(request.extensions_mut());
     let body = read_whole(request, limit).await?;
-    if let Some(place) = place {
-        place.take()?;
-    }
+    take_place(&mut waiting)?;
     Ok(body)
+}
+
+/// Takes the place that a request waits for until its body is there.
+pub(super) fn take_place(extensions: &mut Extensions) -> Result<(), Problem> {
+    match extensions.remove::<Arc<LatePlace>>() {
+        Some(place) => place.take(),
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn read_whole(request: Request, limit: usize) -> Result<Bytes, Problem> {

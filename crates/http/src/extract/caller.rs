@@ -4,9 +4,10 @@ use axum::extract::FromRequestParts;
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
-use roster_app::{Action, Forbidden, Principal, Standing};
+use roster_app::{Action, Forbidden, Principal, Standing, UserService};
 use roster_domain::UserId;
 
+use crate::authentication::{Reason, Refusal};
 use crate::problem::{Problem, ProblemType};
 
 /// Who sent the request, as the layer around every route has found out.
@@ -39,6 +40,16 @@ impl Caller {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses who may not act any more: what a request began may last longer than its right.
+    pub(crate) async fn may_still_act(&self, users: &UserService) -> Result<(), Problem> {
+        match self.principal.user() {
+            Some(id) if users.standing(id).await == Standing::Revoked => {
+                Err(Refusal::Token(Reason::Revoked).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The user that it is. A service is none.

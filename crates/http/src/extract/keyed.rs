@@ -6,7 +6,7 @@ use roster_domain::ports::{Once, Outcome};
 use roster_domain::{IdempotencyKey, UserId, canonical_json};
 
 use super::Caller;
-use super::body::read_whole;
+use super::body::{self, read_whole};
 use crate::problem::Problem;
 use crate::router::ApiState;
 
@@ -78,7 +78,8 @@ impl<T: FromRequest<ApiState, Rejection = Problem>> FromRequest<ApiState> for Ke
 impl FromRequest<ApiState> for NoBody {
     type Rejection = Problem;
 
-    async fn from_request(_: Request, _: &ApiState) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, _: &ApiState) -> Result<Self, Problem> {
+        body::take_place(request.extensions_mut())?;
         Ok(Self)
     }
 }

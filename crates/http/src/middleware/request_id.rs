@@ -27,7 +27,8 @@ impl RequestIds {
         }
     }
 
-    /// The caller's id if it is up to 128 visible ASCII characters, else a new one.
+    /// The caller's id if it is up to 128 letters, digits and what stands between them in ids,
+    /// else a new one: it goes into the log, and an address does not.
     pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
         match headers.get(X_REQUEST_ID) {
             Some(given) if is_sane(given.as_bytes()) => given.clone(),
@@ -49,5 +50,9 @@ impl RequestIds {
 }
 
 fn is_sane(id: &[u8]) -> bool {
-    (1..=RequestIds::LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+    (1..=RequestIds::LONGEST).contains(&id.len()) && id.iter().copied().all(is_of_an_id)
+}
+
+fn is_of_an_id(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"-_.:;=/+".contains(&octet)
 }

@@ -59,7 +59,7 @@ pub(crate) fn report(problem: &Problem, method: &http::Method, route: &str, requ
     let parts = &*problem.0;
     // Whoever refuses many requests tells of them together: a line for each would add to the load.
     let is_refusal = parts.kind == ProblemType::TemporaryReducedCapacity;
-    if !parts.kind.status().is_server_error() || is_refusal {
+    if !parts.kind.status().is_server_error() || is_refusal || parts.is_told {
         return;
     }
     // What has no cause says itself why, in words that name nobody.

@@ -171,11 +171,6 @@ impl From<Exceeded<'_>> for Problem {
 }
 
 impl Taken<'_> {
-    /// Whether it was counted in the quota of this name.
-    pub(super) fn is_of(&self, name: &str) -> bool {
-        self.meter.name == name
-    }
-
     pub(super) fn give_back(&mut self) {
         self.bucket.returned.fetch_add(1, Ordering::Relaxed);
         self.left += 1;

@@ -26,11 +26,13 @@ use crate::quotas::Peer;
 use crate::router::Api;
 use crate::services::Draining;
 
-/// What connections are told while the server stops.
+/// What connections are told while the server is full, and while it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Go on.
     Serving,
+    /// Somebody waits for a connection to end: one that nobody uses is not kept for long.
+    Full,
     /// End as soon as nothing is under way.
     ClosingIdle,
     /// End.
@@ -78,7 +80,7 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(last_of(&draining, response))
         })
     });
-    let stream = PatientStream::new(stream, Arc::clone(&traffic), timeouts.stall, &clock);
+    let stream = PatientStream::new(stream, Arc::clone(&traffic), timeouts, &clock);
     let mut connection = pin!(
         http1::Builder::new()
             .max_buf_size(2 * MAX_HEAD)
@@ -86,9 +88,15 @@ pub(super) async fn serve(
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut patience = Patience::new(Arc::clone(&clock));
+    let mut is_full = *phase.borrow() == Phase::Full;
     loop {
+        let patient = if is_full {
+            timeouts.when_full()
+        } else {
+            timeouts
+        };
         let kept_waiting = poll_fn(|context| {
-            if traffic.is_kept_waiting(timeouts, &mut patience, context) {
+            if traffic.is_kept_waiting(patient, &mut patience, context) {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -107,8 +115,9 @@ pub(super) async fn serve(
             () = kept_waiting => return,
             changed = phase.changed() => {
                 let now = if changed.is_ok() { *phase.borrow_and_update() } else { Phase::Ending };
+                is_full = now == Phase::Full;
                 match now {
-                    Phase::Serving => {}
+                    Phase::Serving | Phase::Full => {}
                     Phase::ClosingIdle => connection.as_mut().graceful_shutdown(),
                     Phase::Ending => return,
                 }

@@ -6,38 +6,55 @@ use std::time::Duration;
 
 use roster_domain::ports::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::patience::Patience;
-use super::traffic::Traffic;
+use super::traffic::{Timeouts, Traffic};
 
 /// A connection that tells of what it carries, and that fails when its client takes nothing of
-/// an answer. One that still sends may do so first: many send a whole file before they read the
+/// an answer, or as good as nothing. One that still sends may do so first: many send a whole file before they read the
 /// first line of what becomes of it.
 ///
 /// A body that stands still is not seen here: its reader knows more, and can still answer.
-pub(super) struct PatientStream {
-    stream: TcpStream,
+pub(super) struct PatientStream<S> {
+    stream: S,
     traffic: Arc<Traffic>,
     stall: Duration,
+    least: u64,
     writing: Patience,
+    /// What was taken since it last was enough, and how long that was waited for.
+    taken: u64,
+    waited: Duration,
     /// Since when nothing could be written and nothing was read.
     stalled: Option<Duration>,
 }
 
-impl PatientStream {
+impl<S> PatientStream<S> {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: S,
         traffic: Arc<Traffic>,
-        stall: Duration,
+        timeouts: Timeouts,
         clock: &Arc<dyn Clock>,
     ) -> Self {
         Self {
             stream,
             traffic,
-            stall,
+            stall: timeouts.stall,
+            least: timeouts.stall_octets,
             writing: Patience::new(Arc::clone(clock)),
+            taken: 0,
+            waited: Duration::ZERO,
             stalled: None,
+        }
+    }
+
+    /// Counts what the client took. As soon as it is enough, waiting begins anew.
+    fn has_taken(&mut self, octets: usize) {
+        if let Some(since) = self.stalled.take() {
+            self.waited += self.writing.now().saturating_sub(since);
+        }
+        self.taken += octets as u64;
+        if self.taken >= self.least {
+            (self.taken, self.waited) = (0, Duration::ZERO);
         }
     }
 
@@ -46,20 +63,21 @@ impl PatientStream {
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stalled = None;
+        if let Poll::Ready(outcome) = &written {
+            self.has_taken(outcome.as_ref().map_or(0, |octets| *octets));
             self.traffic.has_written();
             return written;
         }
         let since = *self.stalled.get_or_insert_with(|| self.writing.now());
-        if self.writing.is_over(since + self.stall, context) {
+        let left = self.stall.saturating_sub(self.waited);
+        if self.writing.is_over(since + left, context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
     }
 }
 
-impl AsyncRead for PatientStream {
+impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -70,13 +88,14 @@ impl AsyncRead for PatientStream {
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
             this.stalled = None;
+            this.waited = Duration::ZERO;
             this.traffic.has_read();
         }
         read
     }
 }
 
-impl AsyncWrite for PatientStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -107,5 +126,87 @@ impl AsyncWrite for PatientStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use roster_adapters_memory::ManualClock;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Writing {
+        client: DuplexStream,
+        stream: PatientStream<DuplexStream>,
+        clock: Arc<ManualClock>,
+    }
+
+    /// With room for so many octets on the way.
+    fn writing(room: usize) -> Writing {
+        let clock = Arc::new(ManualClock::default());
+        let port = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
+        let timeouts = Timeouts {
+            idle: LIMIT,
+            head: LIMIT,
+            stall: LIMIT,
+            stall_octets: 1_024,
+        };
+        let (client, ours) = duplex(room);
+        let mut stream = PatientStream::new(ours, Arc::default(), timeouts, &port);
+        // What fits goes at once.
+        let filled = stream.write(&vec![0; room]).now_or_never();
+        assert_eq!(filled.unwrap().unwrap(), room);
+        Writing {
+            client,
+            stream,
+            clock,
+        }
+    }
+
+    impl Writing {
+        /// Writes on until nothing fits: whether the client was given up.
+        fn is_given_up(&mut self) -> bool {
+            while let Some(written) = self.stream.write(&[0; 64]).now_or_never() {
+                if written.is_err() {
+                    return true;
+                }
+            }
+            false
+        }
+
+        fn read(&mut self, octets: usize) {
+            let mut taken = vec![0; octets];
+            let read = self.client.read_exact(&mut taken).now_or_never();
+            read.unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_of_an_answer_or_next_to_nothing_is_given_up() {
+        for octets in [0, 1, 100] {
+            let mut writing = writing(4_096);
+            let given_up = (0..100).find(|_| {
+                let is_given_up = writing.is_given_up();
+                writing.clock.advance(SECOND);
+                writing.read(if is_given_up { 0 } else { octets });
+                is_given_up
+            });
+            assert_eq!(given_up, Some(10), "{octets}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_slow_is_written_to_as_long_as_it_takes() {
+        let mut writing = writing(4_096);
+        for _ in 0..1_000 {
+            assert!(!writing.is_given_up());
+            writing.clock.advance(SECOND);
+            writing.read(103);
+        }
     }
 }

@@ -18,6 +18,19 @@ pub(super) struct Timeouts {
     pub(super) stall_octets: u64,
 }
 
+impl Timeouts {
+    /// How long an unused connection is kept while somebody waits for its place.
+    const IDLE_WHEN_FULL: Duration = Duration::from_secs(1);
+
+    /// The same, while the server is full.
+    pub(super) fn when_full(self) -> Self {
+        Self {
+            idle: self.idle.min(Self::IDLE_WHEN_FULL),
+            ..self
+        }
+    }
+}
+
 /// What is under way on one connection, as its stream, its service and the bodies of its
 /// requests tell it.
 #[derive(Default)]

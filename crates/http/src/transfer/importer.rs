@@ -74,16 +74,8 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// The next batch and what became of it; `None` at the end of the file.
-    pub async fn next(&mut self) -> Result<Option<Decided>, ImportStop> {
-        match self.read().await? {
-            Some(batch) => self.decide(batch).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
     /// Waits for the next batch; it may be given up.
-    pub(super) async fn read(&mut self) -> Result<Option<Batch>, ImportStop> {
+    pub(crate) async fn read(&mut self) -> Result<Option<Batch>, ImportStop> {
         self.batches
             .recv()
             .await
@@ -92,7 +84,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Stores a batch.
-    pub(super) async fn decide(&self, batch: Batch) -> Result<Decided, ImportStop> {
+    pub(crate) async fn decide(&self, batch: Batch) -> Result<Decided, ImportStop> {
         let now = self.clock.now();
         let last_line = batch.rows.last().map_or(0, |row| row.ends);
         let mut outcomes = Vec::with_capacity(batch.rows.len());

@@ -49,7 +49,7 @@ pub(super) struct Row {
 
 /// Rows that are stored together.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     pub(super) rows: Vec<Row>,
     /// How many octets of the file lie behind once they are stored.
     pub(super) octets: u64,

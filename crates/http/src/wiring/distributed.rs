@@ -37,11 +37,11 @@ pub(super) async fn open(
     let redis = settings.redis.as_ref().map(redis_settings).transpose()?;
     wait_for_schema(&pool, &settings.database, runtime).await?;
     let change_log: Arc<dyn ChangeLog> = Arc::new(PostgresChangeLog::new(pool.clone()));
-    let mut dependencies = vec![Dependency {
-        name: "database",
-        required: true,
-        readiness: Arc::new(PostgresReadiness::new(pool.clone())),
-    }];
+    let mut dependencies = vec![Dependency::new(
+        "database",
+        true,
+        Arc::new(PostgresReadiness::new(pool.clone())),
+    )];
     let description = match &settings.redis {
         None => settings.database.url.to_string(),
         Some(redis) => format!("{}, cached in {}", settings.database.url, redis.url),
@@ -51,11 +51,11 @@ pub(super) async fn open(
         Some(redis) => {
             let cache = RedisUserCache::observed(redis, Arc::new(CountedRedis::new(metrics)))
                 .map_err(|source| StartError::Redis(source.into()))?;
-            dependencies.push(Dependency {
-                name: "cache",
-                required: false,
-                readiness: Arc::new(RedisReadiness::new(&cache)),
-            });
+            dependencies.push(Dependency::new(
+                "cache",
+                false,
+                Arc::new(RedisReadiness::new(&cache)),
+            ));
             Caches::Shared(SharedCache {
                 relay: Arc::new(RedisCacheRelay::new(&cache)),
                 cache: Arc::new(cache),

@@ -40,11 +40,11 @@ pub(super) async fn open(
         stats: Arc::new(SqliteStats::new(store)),
         transfer: Arc::new(SqliteUserTransfer::new(store)),
         caches: Caches::Embedded,
-        dependencies: vec![Dependency {
-            name: "database",
-            required: true,
-            readiness: Arc::new(SqliteReadiness::new(store)),
-        }],
+        dependencies: vec![Dependency::new(
+            "database",
+            true,
+            Arc::new(SqliteReadiness::new(store)),
+        )],
     };
     Ok((embedded, ports))
 }

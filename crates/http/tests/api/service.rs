@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use roster_http::problem::ProblemType;
 
@@ -17,9 +19,13 @@ async fn a_process_is_alive_whatever_it_depends_on() {
 async fn it_is_ready_with_its_database_and_until_it_stops() {
     let api = api();
     assert_snapshot!("ready", api.send(get("/readyz")).await.shown());
+    // What a dependency answered holds for a moment.
+    let later = || api.clock.advance(Duration::from_millis(100));
     api.cache.set(false);
+    later();
     assert_snapshot!("degraded", api.send(get("/readyz")).await.shown());
     api.database.set(false);
+    later();
     assert_snapshot!("not_ready", api.send(get("/readyz")).await.shown());
     api.database.set(true);
     api.draining.begin();

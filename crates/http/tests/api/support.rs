@@ -124,16 +124,8 @@ impl Parts {
             stats: StatsService::new(self.stats),
             authentication: self.authentication,
             dependencies: vec![
-                Dependency {
-                    name: "database",
-                    required: true,
-                    readiness: Arc::clone(&database) as _,
-                },
-                Dependency {
-                    name: "cache",
-                    required: false,
-                    readiness: Arc::clone(&cache) as _,
-                },
+                Dependency::new("database", true, Arc::clone(&database) as _),
+                Dependency::new("cache", false, Arc::clone(&cache) as _),
             ],
             draining: draining.clone(),
             metrics: Arc::clone(&metrics),

@@ -96,13 +96,22 @@ async fn redis_may_come_after_the_service() {
     tokio::time::timeout(PATIENCE, connected)
         .await
         .expect("the connection does not come back");
-    let ready = reqwest::get(server.url("/readyz"))
+    let ready = async {
+        // What was answered before holds for a moment.
+        while !reqwest::get(server.url("/readyz"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+            .contains("\"ready\"")
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ready)
         .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    assert!(ready.contains("\"ready\""), "{ready}");
+        .expect("it is not ready again");
     let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
     assert!(
         text.contains("roster_database_connections{state=\"idle\"} "),

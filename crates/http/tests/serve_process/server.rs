@@ -173,6 +173,25 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn a_newcomer_takes_the_place_of_a_connection_that_nobody_uses() {
+    let server = start(HttpSettings {
+        max_connections: 3,
+        ..HttpSettings::default()
+    });
+    let mut unused = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        send(&mut stream, "/quick").await;
+        assert!(first_answer(&mut stream).await.ends_with("quick"));
+        unused.push(stream);
+    }
+    let mut newcomer = TcpStream::connect(server.address).await.unwrap();
+    send(&mut newcomer, "/quick").await;
+    assert!(first_answer(&mut newcomer).await.ends_with("quick"));
+    assert_eq!(rest(&mut unused[0]).await, "");
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_come_ends_the_connection() {
     let server = start(HttpSettings {
         header_timeout: Duration::from_millis(20),

@@ -1,12 +1,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use roster_app::Runtime;
+use roster_app::{Runtime, UserService};
 use roster_domain::ports::UserTransfer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::body;
 use crate::capacity::Place;
+use crate::extract::Caller;
 use crate::middleware::Guards;
 use crate::problem::{Problem, ProblemType};
 use crate::services::Draining;
@@ -14,6 +15,8 @@ use crate::transfer::{Decided, ImportOptions, ImportStop, Importer, Outcome, Row
 
 /// An import that is asked for.
 pub(super) struct Import {
+    pub(super) caller: Caller,
+    pub(super) users: Arc<UserService>,
     /// `None` in a trial.
     pub(super) transfer: Option<Arc<dyn UserTransfer>>,
     pub(super) runtime: Runtime,
@@ -71,6 +74,8 @@ impl Import {
             problem: None,
         };
         let Self {
+            caller,
+            users,
             transfer,
             runtime,
             draining,
@@ -93,9 +98,21 @@ impl Import {
                 end.problem = Some(Problem::new(ProblemType::TemporaryReducedCapacity, detail));
                 return end;
             }
-            let decided = match importer.next().await {
-                Ok(Some(decided)) => decided,
+            let batch = match importer.read().await {
+                Ok(Some(batch)) => batch,
                 Ok(None) => return end,
+                Err(stop) => {
+                    end.problem = Some(problem_of(stop));
+                    return end;
+                }
+            };
+            // It may have been on its way for long.
+            if let Err(problem) = caller.may_still_act(&users).await {
+                end.problem = Some(problem);
+                return end;
+            }
+            let decided = match importer.decide(batch).await {
+                Ok(decided) => decided,
                 Err(stop) => {
                     end.problem = Some(problem_of(stop));
                     return end;
