@@ -6,12 +6,11 @@
 //! often the busier it is.
 //!
 //! A read of the store is a [`Read`]: questions in, an answer to each. Users are one (`users`),
-//! so is each section of a dashboard (`sections`), and so are pages of users (`pages`) and how
-//! many there are (`counts`), each in lanes of its own.
+//! so is each section of a dashboard (`sections`), and so are pages of users (`pages`), each in
+//! lanes of its own.
 //! Whole loads, with what the shared cache has to say, stand in lines of their own before they
 //! come here (`caching::loader`, `caching::lease_flow`).
 
-mod counts;
 mod lanes;
 mod line;
 mod merged;
@@ -20,7 +19,6 @@ mod reads;
 mod sections;
 mod users;
 
-pub(crate) use counts::Counts;
 pub(crate) use line::{Entry, Line, Waits};
 pub(crate) use pages::Pages;
 pub(crate) use reads::{Batched, Read};

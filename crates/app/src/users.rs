@@ -1,3 +1,4 @@
+mod counts;
 mod error;
 mod listing;
 mod service;

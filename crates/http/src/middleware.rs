@@ -94,7 +94,12 @@ impl Envelope {
         request: &http::Request<B>,
         is_routed: bool,
     ) -> Option<Problem> {
-        limits::refusal(request, is_routed, &self.limits).or_else(|| self.hosts.refusal(request))
+        limits::refusal(request, is_routed, &self.limits)
+            .or_else(|| self.hosts.refusal(request))
+            .or_else(|| {
+                let is_open = self.gate.is_open();
+                is_open.then(|| self.hosts.refusal_of_pages(request))?
+            })
     }
 
     /// Finds out who sends a request for a route that asks for it.

@@ -171,7 +171,7 @@ fn describe_headers(document: &mut utoipa::openapi::OpenApi) {
             &[
                 (
                     "X-Request-Id",
-                    "The caller's id of the request if it is up to 128 visible ASCII characters, else a new one.",
+                    "The caller's id of the request if it is up to 128 letters, digits and `-_.:;=/+`, else a new one.",
                 ),
                 (
                     "Cache-Control",

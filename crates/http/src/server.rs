@@ -5,8 +5,8 @@
 //! the listener takes what the kernel has queued and closes; connections that have nothing
 //! under way are closed; those that have may finish until the limit.
 //!
-//! While there are as many connections as there may be, one more waits, and those that nobody uses
-//! end after a second.
+//! While there are as many connections as there may be, one more waits: for it one goes that nobody
+//! has used for a second, or the first that has been answered.
 //!
 //! A client that keeps a connection waiting loses it: one that sends nothing, one whose head
 //! does not come to its end, one that takes nothing of its answer and sends nothing meanwhile. A
@@ -18,9 +18,11 @@ mod signals;
 
 mod arriving;
 mod connection;
+mod crowd;
 mod patience;
 mod patient_stream;
 mod traffic;
+mod trickle;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +30,7 @@ use std::time::Duration;
 
 use roster_domain::ports::Clock;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 pub use arriving::Stalled;
 pub use listener::bind;
@@ -41,6 +43,7 @@ use crate::services::Draining;
 use crate::settings::HttpSettings;
 use crate::system::SystemClock;
 use connection::Phase;
+use crowd::Crowd;
 use traffic::Timeouts;
 
 /// Answers requests until it is stopped.
@@ -83,12 +86,10 @@ impl Server {
     /// Takes connections until `stop` is ready, then ends as this module says.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Stopped {
         let (phase, _) = watch::channel(Phase::Serving);
-        let room = Arc::new(Semaphore::new(
-            self.settings.max_connections.min(Semaphore::MAX_PERMITS),
-        ));
+        let crowd = Arc::new(Crowd::new(self.settings.max_connections));
         let waiting = Waiting::default();
         {
-            let accepting = self.accept_forever(&listener, &phase, &room, &waiting);
+            let accepting = self.accept_forever(&listener, &phase, &crowd, &waiting);
             tokio::pin!(accepting, stop);
             tokio::select! {
                 never = &mut accepting => match never {},
@@ -102,7 +103,7 @@ impl Server {
             .into_iter()
             .chain(listener::close(listener).await)
         {
-            self.spawn(stream, &phase, None);
+            self.spawn(stream, &phase, &crowd, None);
         }
         self.finish(&phase).await
     }
@@ -123,16 +124,16 @@ impl Server {
         &self,
         listener: &TcpListener,
         phase: &watch::Sender<Phase>,
-        room: &Arc<Semaphore>,
+        crowd: &Arc<Crowd>,
         waiting: &Waiting,
     ) -> std::convert::Infallible {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
-                    let permit = room_for_one(room, phase).await;
+                    let permit = crowd.enter(phase).await;
                     if let Some(stream) = taken(waiting) {
-                        self.spawn(stream, phase, permit);
+                        self.spawn(stream, phase, crowd, permit);
                     }
                 }
                 Err(error) => recover(&error).await,
@@ -144,6 +145,7 @@ impl Server {
         &self,
         stream: TcpStream,
         phase: &watch::Sender<Phase>,
+        crowd: &Arc<Crowd>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
         let open = self
@@ -160,7 +162,7 @@ impl Server {
             stream,
             self.api.clone(),
             (timeouts, Arc::clone(&self.clock)),
-            self.draining.clone(),
+            (self.draining.clone(), Arc::clone(crowd)),
             phase.subscribe(),
         );
         tokio::spawn(async move {
@@ -176,29 +178,6 @@ type Waiting = Mutex<Option<TcpStream>>;
 fn taken(waiting: &Waiting) -> Option<TcpStream> {
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     waiting.take()
-}
-
-/// Room for one connection more. While there is none, those that nobody uses have to go.
-async fn room_for_one(
-    room: &Arc<Semaphore>,
-    phase: &watch::Sender<Phase>,
-) -> Option<OwnedSemaphorePermit> {
-    if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
-        return Some(permit);
-    }
-    let turn = |from, to| {
-        phase.send_if_modified(|phase| {
-            let is_turned = *phase == from;
-            if is_turned {
-                *phase = to;
-            }
-            is_turned
-        })
-    };
-    turn(Phase::Serving, Phase::Full);
-    let permit = Arc::clone(room).acquire_owned().await.ok();
-    turn(Phase::Full, Phase::Serving);
-    permit
 }
 
 /// A client that is gone before it was accepted is nothing; without free descriptors there is

@@ -1,7 +1,6 @@
 //! Reads with batches around them: answers in the right hands.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -11,14 +10,14 @@ use roster_adapters_memory::{
 };
 use roster_domain::pagination::{ActiveFilter, Order, Start, UserFilter};
 use roster_domain::ports::{
-    ActivityRepository, MockUserRepository, NewestOf, NotificationRepository, StatsRepository,
-    StoreError, UserRepository,
+    ActivityRepository, NewestOf, NotificationRepository, StatsRepository, StoreError,
+    UserRepository,
 };
 use roster_domain::{NewUser, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 use roster_port_contracts::samples;
 
-use super::{Batched, Counts, NewestActivities, NewestUnread, Pages, Read, Stats, Users};
+use super::{Batched, NewestActivities, NewestUnread, Pages, Read, Stats, Users};
 use crate::Runtime;
 use crate::caching::test_users::{id, user};
 
@@ -85,52 +84,6 @@ async fn everybody_gets_the_users_that_they_asked_for() {
 }
 
 /// One page for all who ask for it, and one question for each filter.
-#[tokio::test]
-async fn the_store_counts_once_at_a_time_however_many_want_to_know() {
-    let under_way = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::new(AtomicUsize::new(0));
-    let mut users = MockUserRepository::new();
-    let (running, done) = (Arc::clone(&under_way), Arc::clone(&counted));
-    users.expect_count().returning(move |filter, _| {
-        assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
-        running.fetch_sub(1, Ordering::SeqCst);
-        done.fetch_add(1, Ordering::SeqCst);
-        Ok(if filter.active == ActiveFilter::Inactive {
-            5
-        } else {
-            95
-        })
-    });
-    let faults = Arc::new(Faults::none());
-    faults.arm(Fault::Hang);
-    let inner = Faulty::<dyn UserRepository>::new(Arc::new(users), Arc::clone(&faults));
-    let counts = Batched::new(Counts(Arc::new(inner)), Counts::AT_ONCE, runtime());
-    let counts = Arc::new(counts);
-    let of = |active| UserFilter { active };
-    let callers: Vec<_> = (0..60)
-        .map(|n| {
-            let active = [ActiveFilter::Active, ActiveFilter::Inactive][n % 2];
-            let counts = Arc::clone(&counts);
-            tokio::spawn(async move { (active, counts.ask(of(active)).await.unwrap()) })
-        })
-        .collect();
-    settle().await;
-    faults.mend();
-    for answer in join_all(callers).await {
-        let (active, count) = answer.unwrap();
-        assert_eq!(
-            count,
-            if active == ActiveFilter::Inactive {
-                5
-            } else {
-                95
-            }
-        );
-    }
-    // The first alone, and one of each kind for all who came meanwhile.
-    assert_eq!(counted.load(Ordering::SeqCst), 3);
-}
-
 #[tokio::test]
 async fn everybody_gets_the_page_that_they_asked_for() {
     let users = MemoryUsers::new(MemoryStore::new());

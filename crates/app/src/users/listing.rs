@@ -25,7 +25,7 @@ impl UserService {
         let page = self.pages.ask((*filter, *request));
         let count = async {
             match counting {
-                Some(Counting::Exact) => self.counts.ask(*filter).await.map(Some),
+                Some(Counting::Exact) => self.counts.of(*filter).await.map(Some),
                 Some(estimate) => self.users.count(filter, estimate).await.map(Some),
                 None => Ok(None),
             }

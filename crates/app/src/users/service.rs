@@ -4,8 +4,9 @@ use roster_domain::ports::{CacheError, StoreError, UserRepository, UserWrites};
 use roster_domain::{AvatarUrl, Email, JsonObject, Locale, UserId, UserName};
 
 use super::UserError;
+use super::counts::Counts;
 use super::settling::Settling;
-use crate::batching::{Batched, Counts, Pages};
+use crate::batching::{Batched, Pages};
 use crate::caching::CachedUsers;
 use crate::{
     Answer, AtHand, CacheObserver, CacheOverview, CachePolicy, CacheUpkeep, CachedKey, Caches,
@@ -19,7 +20,7 @@ use crate::{
 pub struct UserService {
     pub(super) users: Arc<dyn UserRepository>,
     pub(super) pages: Batched<Pages>,
-    pub(super) counts: Batched<Counts>,
+    pub(super) counts: Counts,
     pub(super) writes: Arc<dyn UserWrites>,
     pub(super) cached: CachedUsers,
     pub(super) settling: Arc<Settling>,
@@ -59,8 +60,7 @@ impl UserService {
     ) -> Self {
         let pages = Pages(Arc::clone(&users));
         let pages = Batched::bounded(pages, policy.store_lanes, Self::PAGES, runtime.clone());
-        let counts = Counts(Arc::clone(&users));
-        let counts = Batched::new(counts, Counts::AT_ONCE, runtime.clone());
+        let counts = Counts::new(Arc::clone(&users), runtime.clone());
         let cached = CachedUsers::new(
             Arc::clone(&users),
             caches,

@@ -15,7 +15,7 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
 
     /// The monotonic clock for less: never ahead of it, and behind by a tick of the machine, of
-    /// 1 to 10 ms. For what may end that much late, and not for durations, nor for how old an
+    /// 1 to 10 ms. For what may end that much early or late, and not for durations, nor for how old an
     /// answer is.
     fn coarse(&self) -> Duration {
         self.monotonic()

@@ -25,6 +25,11 @@ impl Gate {
         }
     }
 
+    /// Whether everybody is let in.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.authentication, Authentication::Off(_))
+    }
+
     /// Who sends a request with these headers.
     pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Caller, TurnedAway> {
         let admitted = self.examine(headers).await;

@@ -30,11 +30,8 @@ impl Hosts {
     /// Why a request goes no further, from the name that it calls this service by. A request
     /// without a name is no browser's.
     pub(crate) fn refusal<B>(&self, request: &Request<B>) -> Option<Problem> {
-        let names = self.0.as_ref()?;
-        let is_known = |host: &str| {
-            let name = without_port(host);
-            names.iter().any(|known| known.eq_ignore_ascii_case(name))
-        };
+        self.0.as_ref()?;
+        let is_known = |host: &str| self.has(host);
         let lines = request.headers().get_all(header::HOST).iter();
         let lines = lines.map(|line| line.to_str().unwrap_or_default());
         let target = request.uri().authority().map(http::uri::Authority::as_str);
@@ -44,6 +41,31 @@ impl Hosts {
         Some(Problem::malformed(
             "The service is not known by the name in Host; the setting http.allowed_hosts adds names.",
         ))
+    }
+}
+
+impl Hosts {
+    /// Why a request of a page goes no further that does not come from this service, where nobody
+    /// needs a token: a browser sends it without asking, and says whose page it is.
+    pub(crate) fn refusal_of_pages<B>(&self, request: &Request<B>) -> Option<Problem> {
+        let mut lines = request.headers().get_all(header::ORIGIN).iter();
+        let is_ours = |line: &http::HeaderValue| {
+            let origin = line.to_str().unwrap_or_default();
+            let host = origin.split_once("://").map(|(_, host)| host);
+            host.is_some_and(|host| self.has(host))
+        };
+        if lines.all(is_ours) {
+            return None;
+        }
+        Some(Problem::malformed(
+            "The request comes from a page elsewhere, and nobody needs a token here.",
+        ))
+    }
+
+    fn has(&self, host: &str) -> bool {
+        let name = without_port(host);
+        let mut names = self.0.iter().flat_map(|names| names.iter());
+        names.any(|known| known.eq_ignore_ascii_case(name))
     }
 }
 
@@ -98,6 +120,33 @@ mod tests {
         ] {
             assert!(is_refused(&settings, hosts), "{hosts:?}");
         }
+    }
+
+    #[test]
+    fn a_page_elsewhere_asks_for_nothing_where_nobody_needs_a_token() {
+        let hosts = Hosts::new(&HttpSettings::default());
+        let is_refused = |origin: &str| {
+            let request = Request::builder().header(header::ORIGIN, origin);
+            let request = request.body(Body::empty()).unwrap();
+            hosts.refusal_of_pages(&request).is_some()
+        };
+        for ours in [
+            "http://localhost:8080",
+            "http://127.0.0.1:8080",
+            "http://[::1]",
+        ] {
+            assert!(!is_refused(ours), "{ours}");
+        }
+        for other in [
+            "null",
+            "",
+            "http://evil.example",
+            "https://localhost.evil.example",
+        ] {
+            assert!(is_refused(other), "{other}");
+        }
+        let without = Request::new(Body::empty());
+        assert!(hosts.refusal_of_pages(&without).is_none());
     }
 
     #[test]

@@ -3,12 +3,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
 use super::{Failure, banner};
+use crate::authentication::Hosts;
 use crate::metrics::Metrics;
 use crate::server::{self, Server, Signals};
 use crate::services::Draining;
@@ -55,8 +58,19 @@ async fn serve(
         .map(TcpListener::local_addr)
         .transpose()?;
     assembled.listens_at(address)?;
-    if let Some(listener) = metrics_listener {
-        tokio::spawn(serve_metrics(listener, Arc::clone(&metrics)));
+    if let (Some(listener), Some(listen)) = (metrics_listener, metrics_address) {
+        let settings = HttpSettings {
+            listen,
+            // Elsewhere, whatever collects them has its own names for machines.
+            allowed_hosts: if listen.ip().is_loopback() {
+                settings.http.allowed_hosts.clone()
+            } else {
+                Vec::new()
+            },
+            max_connections: 256,
+            ..HttpSettings::default()
+        };
+        tokio::spawn(serve_metrics(listener, settings, Arc::clone(&metrics)));
     }
     let upkeep = tokio::spawn(keep_up(Arc::clone(&metrics)));
 
@@ -125,20 +139,22 @@ fn bind(what: &Listener, address: SocketAddr) -> Result<TcpListener, StartError>
 }
 
 /// `/metrics` until the process ends, so that the stop can be watched.
-async fn serve_metrics(listener: TcpListener, metrics: Arc<Metrics>) {
+async fn serve_metrics(listener: TcpListener, settings: HttpSettings, metrics: Arc<Metrics>) {
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let hosts = Hosts::new(&settings);
     let router = Router::new()
         .route(
             "/metrics",
-            get(|State(metrics): State<Arc<Metrics>>| async move {
-                ([(CONTENT_TYPE, TEXT)], metrics.render())
-            }),
+            get(
+                |State(metrics): State<Arc<Metrics>>, request: Request| async move {
+                    match hosts.refusal(&request) {
+                        Some(_) => StatusCode::BAD_REQUEST.into_response(),
+                        None => ([(CONTENT_TYPE, TEXT)], metrics.render()).into_response(),
+                    }
+                },
+            ),
         )
         .with_state(metrics);
-    let settings = HttpSettings {
-        max_connections: 256,
-        ..HttpSettings::default()
-    };
     Server::new(router, settings, Draining::default())
         .run(listener, std::future::pending())
         .await;

@@ -154,8 +154,8 @@ fn rows(export: Export) -> impl Stream<Item = io::Result<Bytes>> + Send {
             page
         } else {
             export.guards.capacity().make_way().await;
-            let right = export.caller.may_still_act(&export.users).await;
-            if right.is_err() {
+            let right = export.caller.may_still(Action::ExportUsers, &export.users);
+            if right.await.is_err() {
                 return Err(io::Error::other("the caller may not act any more"));
             }
             match export.pages.next().await {

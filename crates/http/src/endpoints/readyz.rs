@@ -43,15 +43,15 @@ pub(super) async fn readyz(
             "The process is stopping.",
         ));
     }
-    let clock = &*services.runtime.clock;
+    let clock = &services.runtime.clock;
     let asked = services.dependencies.iter().map(async |dependency| {
-        let failure = dependency.failure(clock).await;
-        (dependency, failure)
+        let has_failed = dependency.has_failed(clock).await;
+        (dependency, has_failed)
     });
     let mut dependencies = BTreeMap::new();
     let mut status = "ready";
-    for (dependency, failure) in join_all(asked).await {
-        if failure.is_none() {
+    for (dependency, has_failed) in join_all(asked).await {
+        if !has_failed {
             dependencies.insert(dependency.name, "ok");
             continue;
         }

@@ -33,22 +33,18 @@ impl Caller {
     /// Refuses what the policy does not allow. A handler asks before it looks anything up.
     pub(crate) fn may(&self, action: Action) -> Result<(), Problem> {
         self.principal.may(action)?;
-        if self.standing == Standing::Unknown && !action.is_read() {
-            return Err(Problem::new(
-                ProblemType::DependencyUnavailable,
-                "Whether the caller may still act cannot be found out just now; reads go on.",
-            ));
-        }
-        Ok(())
+        allows(self.standing, action)
     }
 
-    /// Refuses who may not act any more: what a request began may last longer than its right.
-    pub(crate) async fn may_still_act(&self, users: &UserService) -> Result<(), Problem> {
+    /// The same later on, while what the request began goes on.
+    pub(crate) async fn may_still(
+        &self,
+        action: Action,
+        users: &UserService,
+    ) -> Result<(), Problem> {
         match self.principal.user() {
-            Some(id) if users.standing(id).await == Standing::Revoked => {
-                Err(Refusal::Token(Reason::Revoked).into())
-            }
-            _ => Ok(()),
+            Some(id) => allows(users.standing(id).await, action),
+            None => Ok(()),
         }
     }
 
@@ -60,6 +56,17 @@ impl Caller {
                 "The token is a service's, and \"me\" is a user.",
             )
         })
+    }
+}
+
+fn allows(standing: Standing, action: Action) -> Result<(), Problem> {
+    match standing {
+        Standing::Revoked => Err(Refusal::Token(Reason::Revoked).into()),
+        Standing::Unknown if !action.is_read() => Err(Problem::new(
+            ProblemType::DependencyUnavailable,
+            "Whether the caller may still act cannot be found out just now; reads go on.",
+        )),
+        Standing::Good | Standing::Unknown => Ok(()),
     }
 }
 

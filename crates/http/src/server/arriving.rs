@@ -9,8 +9,8 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use roster_domain::ports::Clock;
 
-use super::patience::Patience;
 use super::traffic::{Timeouts, Traffic};
+use super::trickle::Trickle;
 
 /// The client has sent too little of a body for too long.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -36,14 +36,7 @@ impl Stalled {
 struct Arriving<B> {
     body: B,
     traffic: Arc<Traffic>,
-    limit: Duration,
-    least: u64,
-    patience: Patience,
-    /// What came since it last was enough, and how long that was waited for.
-    came: u64,
-    waited: Duration,
-    /// Since when nothing came.
-    stalled: Option<Duration>,
+    came: Trickle,
 }
 
 /// The body of a request. While it lives and has not ended, the connection waits for no other.
@@ -63,26 +56,8 @@ where
     Body::new(Arriving {
         body,
         traffic: Arc::clone(traffic),
-        limit: timeouts.stall,
-        least: timeouts.stall_octets,
-        patience: Patience::new(Arc::clone(clock)),
-        came: 0,
-        waited: Duration::ZERO,
-        stalled: None,
+        came: Trickle::new(timeouts, clock),
     })
-}
-
-impl<B> Arriving<B> {
-    /// Counts what came. As soon as it is enough, waiting begins anew.
-    fn has_come(&mut self, octets: usize) {
-        if let Some(since) = self.stalled.take() {
-            self.waited += self.patience.now().saturating_sub(since);
-        }
-        self.came += octets as u64;
-        if self.came >= self.least {
-            (self.came, self.waited) = (0, Duration::ZERO);
-        }
-    }
 }
 
 impl<B> HttpBody for Arriving<B>
@@ -101,13 +76,11 @@ where
             let data = frame
                 .as_ref()
                 .and_then(|frame| frame.as_ref().ok()?.data_ref());
-            this.has_come(data.map_or(0, Bytes::len));
+            this.came.has_moved(data.map_or(0, Bytes::len));
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let since = *this.stalled.get_or_insert_with(|| this.patience.now());
-        let (limit, least) = (this.limit, this.least);
-        let left = limit.saturating_sub(this.waited);
-        if this.patience.is_over(since + left, context) {
+        if this.came.is_over(context) {
+            let (limit, least) = this.came.terms();
             return Poll::Ready(Some(Err(Stalled { limit, least }.into())));
         }
         Poll::Pending

@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::arriving::arriving;
+use super::crowd::Crowd;
 use super::patience::Patience;
 use super::patient_stream::PatientStream;
-use super::traffic::{Timeouts, Traffic};
+use super::traffic::{Late, Timeouts, Traffic};
 use crate::hot_reads::Begun;
 use crate::quotas::Peer;
 use crate::router::Api;
@@ -31,7 +32,7 @@ use crate::services::Draining;
 pub(super) enum Phase {
     /// Go on.
     Serving,
-    /// Somebody waits for a connection to end: one that nobody uses is not kept for long.
+    /// There are as many connections as there may be: some that nobody uses may have to go.
     Full,
     /// End as soon as nothing is under way.
     ClosingIdle,
@@ -48,7 +49,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     api: Api,
     (timeouts, clock): (Timeouts, Arc<dyn Clock>),
-    draining: Draining,
+    (draining, crowd): (Draining, Arc<Crowd>),
     mut phase: watch::Receiver<Phase>,
 ) {
     // An answer is written whole, so waiting for more to send would only add 40 ms. A
@@ -61,7 +62,7 @@ pub(super) async fn serve(
         traffic.begin();
         let answer = match api.begin(request) {
             Begun::Answered(response) => {
-                return Either::Left(ready(Ok(last_of(&draining, response))));
+                return Either::Left(ready(Ok(last_of(&draining, &crowd, response))));
             }
             Begun::Reading(reading) => Either::Left(reading),
             Begun::Other(request) => {
@@ -73,11 +74,11 @@ pub(super) async fn serve(
             }
         };
         let running = Running::of(&traffic);
-        let draining = draining.clone();
+        let (draining, crowd) = (draining.clone(), Arc::clone(&crowd));
         Either::Right(async move {
             let response = answer.await;
             drop(running);
-            Ok::<_, Infallible>(last_of(&draining, response))
+            Ok::<_, Infallible>(last_of(&draining, &crowd, response))
         })
     });
     let stream = PatientStream::new(stream, Arc::clone(&traffic), timeouts, &clock);
@@ -89,18 +90,17 @@ pub(super) async fn serve(
     );
     let mut patience = Patience::new(Arc::clone(&clock));
     let mut is_full = *phase.borrow() == Phase::Full;
+    // While the server is full: until it is asked whether this connection has to go.
+    let mut unused = Timeouts::UNUSED;
     loop {
         let patient = if is_full {
-            timeouts.when_full()
+            timeouts.when_full(unused)
         } else {
             timeouts
         };
         let kept_waiting = poll_fn(|context| {
-            if traffic.is_kept_waiting(patient, &mut patience, context) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            let late = traffic.is_kept_waiting(patient, &mut patience, context);
+            late.map_or(Poll::Pending, Poll::Ready)
         });
         tokio::select! {
             biased;
@@ -112,10 +112,17 @@ pub(super) async fn serve(
                 return;
             }
             // As if the client had closed it.
-            () = kept_waiting => return,
+            late = kept_waiting => {
+                let is_unused = late == Late::Request && unused < timeouts.idle;
+                if is_full && is_unused && !crowd.gives_way() {
+                    unused += Timeouts::UNUSED;
+                    continue;
+                }
+                return;
+            }
             changed = phase.changed() => {
                 let now = if changed.is_ok() { *phase.borrow_and_update() } else { Phase::Ending };
-                is_full = now == Phase::Full;
+                (is_full, unused) = (now == Phase::Full, Timeouts::UNUSED);
                 match now {
                     Phase::Serving | Phase::Full => {}
                     Phase::ClosingIdle => connection.as_mut().graceful_shutdown(),
@@ -126,9 +133,10 @@ pub(super) async fn serve(
     }
 }
 
-/// While the server stops, an answer says that no other request is taken.
-fn last_of(draining: &Draining, mut response: Response) -> Response {
-    if draining.has_begun() {
+/// While the server stops, or somebody waits for this connection to end, an answer says that no
+/// other request is taken.
+fn last_of(draining: &Draining, crowd: &Crowd, mut response: Response) -> Response {
+    if draining.has_begun() || crowd.gives_way() {
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -17,8 +17,20 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // means something else.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    #[cfg(target_os = "linux")]
+    keep_little_unsent(&socket)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// By itself the kernel takes megabytes of an answer, and says that it takes more only when a third
+/// of them has gone: a client that reads all the time, and slowly, would look as if it read
+/// nothing. Connections have this from their listener.
+#[cfg(target_os = "linux")]
+fn keep_little_unsent(listener: &TcpSocket) -> io::Result<()> {
+    /// More is taken when half of it has gone; what is on its way does not count.
+    const UNSENT: u32 = 32 * 1_024;
+    socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT)
 }
 
 /// Closes a listener and answers the connections that the kernel had accepted before: their

@@ -26,7 +26,7 @@ impl Patience {
         Self { clock, timer: None }
     }
 
-    /// On the monotonic clock, perhaps a tick late.
+    /// On the monotonic clock, perhaps a tick behind: what begins here ends as much early.
     pub(super) fn now(&self) -> Duration {
         self.clock.coarse()
     }

@@ -2,13 +2,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use roster_domain::ports::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::patience::Patience;
 use super::traffic::{Timeouts, Traffic};
+use super::trickle::Trickle;
 
 /// A connection that tells of what it carries, and that fails when its client takes nothing of
 /// an answer, or as good as nothing. One that still sends may do so first: many send a whole file before they read the
@@ -18,14 +17,8 @@ use super::traffic::{Timeouts, Traffic};
 pub(super) struct PatientStream<S> {
     stream: S,
     traffic: Arc<Traffic>,
-    stall: Duration,
-    least: u64,
-    writing: Patience,
-    /// What was taken since it last was enough, and how long that was waited for.
-    taken: u64,
-    waited: Duration,
-    /// Since when nothing could be written and nothing was read.
-    stalled: Option<Duration>,
+    /// What the client takes.
+    taken: Trickle,
 }
 
 impl<S> PatientStream<S> {
@@ -38,23 +31,7 @@ impl<S> PatientStream<S> {
         Self {
             stream,
             traffic,
-            stall: timeouts.stall,
-            least: timeouts.stall_octets,
-            writing: Patience::new(Arc::clone(clock)),
-            taken: 0,
-            waited: Duration::ZERO,
-            stalled: None,
-        }
-    }
-
-    /// Counts what the client took. As soon as it is enough, waiting begins anew.
-    fn has_taken(&mut self, octets: usize) {
-        if let Some(since) = self.stalled.take() {
-            self.waited += self.writing.now().saturating_sub(since);
-        }
-        self.taken += octets as u64;
-        if self.taken >= self.least {
-            (self.taken, self.waited) = (0, Duration::ZERO);
+            taken: Trickle::new(timeouts, clock),
         }
     }
 
@@ -64,13 +41,12 @@ impl<S> PatientStream<S> {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(outcome) = &written {
-            self.has_taken(outcome.as_ref().map_or(0, |octets| *octets));
+            self.taken
+                .has_moved(outcome.as_ref().map_or(0, |octets| *octets));
             self.traffic.has_written();
             return written;
         }
-        let since = *self.stalled.get_or_insert_with(|| self.writing.now());
-        let left = self.stall.saturating_sub(self.waited);
-        if self.writing.is_over(since + left, context) {
+        if self.taken.is_over(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -87,8 +63,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            this.stalled = None;
-            this.waited = Duration::ZERO;
+            this.taken.begin_anew();
             this.traffic.has_read();
         }
         read
@@ -131,6 +106,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::FutureExt as _;
     use roster_adapters_memory::ManualClock;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};

@@ -19,16 +19,28 @@ pub(super) struct Timeouts {
 }
 
 impl Timeouts {
-    /// How long an unused connection is kept while somebody waits for its place.
-    const IDLE_WHEN_FULL: Duration = Duration::from_secs(1);
+    /// How long a connection is kept at least that nobody uses, while the server is full.
+    pub(super) const UNUSED: Duration = Duration::from_secs(1);
+    /// How long a head may take then.
+    const HEAD_WHEN_FULL: Duration = Duration::from_secs(2);
 
-    /// The same, while the server is full.
-    pub(super) fn when_full(self) -> Self {
+    /// The same while the server is full, for a connection that was kept for so long.
+    pub(super) fn when_full(self, unused: Duration) -> Self {
         Self {
-            idle: self.idle.min(Self::IDLE_WHEN_FULL),
+            idle: self.idle.min(unused),
+            head: self.head.min(Self::HEAD_WHEN_FULL),
             ..self
         }
     }
+}
+
+/// What a client has been waited for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    /// The next request.
+    Request,
+    /// The rest of a head.
+    Head,
 }
 
 /// What is under way on one connection, as its stream, its service and the bodies of its
@@ -94,17 +106,17 @@ impl Traffic {
         });
     }
 
-    /// Whether the client has been waited for too long; if not, the task is woken when it may
-    /// have been.
+    /// What the client has been waited for too long, if it has; else the task is woken when it
+    /// may have been.
     pub(super) fn is_kept_waiting(
         &self,
         timeouts: Timeouts,
         patience: &mut Patience,
         context: &mut Context<'_>,
-    ) -> bool {
+    ) -> Option<Late> {
         if self.is_open() {
             self.update(|_| Awaited::Unknown);
-            return false;
+            return None;
         }
         let requests = self.begun.load(Ordering::Relaxed);
         let awaited = self.update(|awaited| match awaited {
@@ -118,12 +130,12 @@ impl Traffic {
             Awaited::Request(since) => Awaited::Request(since),
             Awaited::Head { .. } | Awaited::Unknown => Awaited::Request(patience.now()),
         });
-        let deadline = match awaited {
-            Awaited::Head { since, .. } => since.unwrap_or_default() + timeouts.head,
-            Awaited::Request(since) => since + timeouts.idle,
-            Awaited::Unknown => return false,
+        let (deadline, late) = match awaited {
+            Awaited::Head { since, .. } => (since.unwrap_or_default() + timeouts.head, Late::Head),
+            Awaited::Request(since) => (since + timeouts.idle, Late::Request),
+            Awaited::Unknown => return None,
         };
-        patience.is_over(deadline, context)
+        patience.is_over(deadline, context).then_some(late)
     }
 
     /// Whether a handler runs or a body is on its way: then it is not the next head that is

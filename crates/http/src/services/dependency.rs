@@ -1,8 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use roster_domain::ports::{BoxError, Clock, Readiness};
-use tokio::sync::Mutex;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use roster_domain::ports::{Clock, Readiness};
 
 /// Something that readiness asks, for all who want to know at once: nobody needs a token for
 /// that, and it is not to cost the store more than a little however many ask.
@@ -12,13 +13,15 @@ pub struct Dependency {
     /// Whether the service is not ready without it, or only degraded.
     pub(crate) required: bool,
     readiness: Arc<dyn Readiness>,
-    seen: Mutex<Option<Seen>>,
+    known: Arc<Mutex<Known>>,
 }
 
-/// What it answered.
-struct Seen {
-    at: Duration,
-    failure: Option<Arc<BoxError>>,
+#[derive(Default)]
+struct Known {
+    /// Whether it failed when it was asked last, and when that was.
+    last: Option<(Duration, bool)>,
+    /// The question that is under way.
+    asking: Option<Shared<BoxFuture<'static, bool>>>,
 }
 
 impl Dependency {
@@ -31,38 +34,62 @@ impl Dependency {
             name,
             required,
             readiness,
-            seen: Mutex::default(),
+            known: Arc::default(),
         }
     }
 
-    /// Why it does not answer, if it does not. The log hears of changes alone.
-    pub(crate) async fn failure(&self, clock: &dyn Clock) -> Option<Arc<BoxError>> {
-        let mut seen = self.seen.lock().await;
-        let now = clock.monotonic();
-        if let Some(seen) = &*seen
-            && now.saturating_sub(seen.at) < Self::KEPT
-        {
-            return seen.failure.clone();
-        }
-        let failure = self.readiness.check().await.err().map(Arc::new);
-        let failed_before = seen.as_ref().is_some_and(|seen| seen.failure.is_some());
-        match &failure {
-            Some(error) if !failed_before => tracing::warn!(
-                dependency = self.name,
-                error = &***error as &dyn std::error::Error,
-                "a dependency does not answer"
-            ),
-            None if failed_before => {
-                tracing::info!(dependency = self.name, "a dependency answers again");
+    /// Whether it does not answer just now. The log hears of changes alone.
+    pub(crate) async fn has_failed(&self, clock: &Arc<dyn Clock>) -> bool {
+        let asking = {
+            let mut known = lock(&self.known);
+            let now = clock.monotonic();
+            match (&known.asking, known.last) {
+                (Some(asking), _) => asking.clone(),
+                (None, Some((at, failed))) if now.saturating_sub(at) < Self::KEPT => return failed,
+                (None, _) => {
+                    let asking = self.ask(Arc::clone(clock));
+                    known.asking.insert(asking).clone()
+                }
             }
-            _ => {}
-        }
-        *seen = Some(Seen {
-            at: clock.monotonic(),
-            failure: failure.clone(),
-        });
-        failure
+        };
+        asking.await
     }
+
+    /// Asks it, in a task that goes on when those who wait for it go away.
+    fn ask(&self, clock: Arc<dyn Clock>) -> Shared<BoxFuture<'static, bool>> {
+        let (name, known) = (self.name, Arc::clone(&self.known));
+        let readiness = Arc::clone(&self.readiness);
+        let asked = tokio::spawn(async move {
+            let failure = readiness.check().await.err();
+            let mut known = lock(&known);
+            let failed_before = known.last.is_some_and(|(_, failed)| failed);
+            match &failure {
+                Some(error) if !failed_before => tracing::warn!(
+                    dependency = name,
+                    error = &**error as &dyn std::error::Error,
+                    "a dependency does not answer"
+                ),
+                None if failed_before => {
+                    tracing::info!(dependency = name, "a dependency answers again");
+                }
+                _ => {}
+            }
+            known.last = Some((clock.monotonic(), failure.is_some()));
+            known.asking = None;
+            failure.is_some()
+        });
+        let known = Arc::clone(&self.known);
+        let panicked = move |_| {
+            lock(&known).asking = None;
+            true
+        };
+        let answered = asked.map(move |outcome| outcome.unwrap_or_else(panicked));
+        answered.boxed().shared()
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -72,6 +99,7 @@ mod tests {
     use async_trait::async_trait;
     use futures::future::join_all;
     use roster_adapters_memory::ManualClock;
+    use roster_domain::ports::BoxError;
 
     use super::*;
 
@@ -92,30 +120,34 @@ mod tests {
         }
     }
 
+    fn dependency() -> (Arc<Asked>, Arc<ManualClock>, Arc<dyn Clock>, Dependency) {
+        let asked = Arc::new(Asked::default());
+        let clock = Arc::new(ManualClock::default());
+        let port = Arc::<ManualClock>::clone(&clock) as Arc<dyn Clock>;
+        let dependency = Dependency::new("database", true, Arc::clone(&asked) as _);
+        (asked, clock, port, dependency)
+    }
+
     #[tokio::test]
     async fn a_thousand_who_want_to_know_ask_once() {
-        let asked = Arc::new(Asked::default());
-        let clock = ManualClock::default();
-        let dependency = Dependency::new("database", true, Arc::clone(&asked) as _);
+        let (asked, clock, port, dependency) = dependency();
         for round in 1..=4_u64 {
-            let all = join_all((0..1_000).map(|_| dependency.failure(&clock))).await;
-            let failed = all.iter().filter(|failure| failure.is_some()).count();
-            assert_eq!(failed, if round % 2 == 0 { 1_000 } else { 0 });
+            let all = join_all((0..1_000).map(|_| dependency.has_failed(&port))).await;
+            let failed = all.iter().filter(|failed| **failed).count();
+            assert_eq!(failed, if round.is_multiple_of(2) { 1_000 } else { 0 });
             assert_eq!(asked.0.load(Ordering::Relaxed), round);
             clock.advance(Dependency::KEPT);
         }
     }
 
     #[tokio::test]
-    async fn who_goes_away_while_it_is_asked_leaves_the_question_to_the_next() {
-        let asked = Arc::new(Asked::default());
-        let clock = ManualClock::default();
-        let dependency = Dependency::new("database", true, Arc::clone(&asked) as _);
-        {
-            let mut first = Box::pin(dependency.failure(&clock));
-            assert!(futures::poll!(&mut first).is_pending());
+    async fn who_goes_away_does_not_end_the_question() {
+        let (asked, _, port, dependency) = dependency();
+        for _ in 0..100 {
+            let mut caller = Box::pin(dependency.has_failed(&port));
+            assert!(futures::poll!(&mut caller).is_pending());
         }
-        assert!(dependency.failure(&clock).await.is_some());
-        assert_eq!(asked.0.load(Ordering::Relaxed), 2);
+        assert!(!dependency.has_failed(&port).await);
+        assert_eq!(asked.0.load(Ordering::Relaxed), 1);
     }
 }

@@ -129,13 +129,13 @@ definitions! {
         "How long the head of a request may take from its first octet";
     HTTP_IDLE_TIMEOUT: "http.idle_timeout", --"http-idle-timeout", ["ROSTER_HTTP_IDLE_TIMEOUT"], Some("75s"),
         Kind::Duration { min: 100, max: DAY },
-        "How long a connection may be open without a request; longer than that of a proxy in front";
+        "How long a connection may be open without a request; longer than that of a proxy in front. One that nobody uses may go earlier while http.max_connections are open and one more waits";
     HTTP_STALL_TIMEOUT: "http.stall_timeout", --"http-stall-timeout", ["ROSTER_HTTP_STALL_TIMEOUT"], Some("10s"),
         Kind::Duration { min: 100, max: HOUR },
         "How long a body may stand still on its way, or an answer that the client does not take";
     HTTP_STALL_OCTETS: "http.stall_octets", --"http-stall-octets", ["ROSTER_HTTP_STALL_OCTETS"], Some("1KiB"),
         Kind::Octets { min: 1, max: MIB },
-        "With fewer octets in http.stall_timeout a body stands still";
+        "With fewer octets in http.stall_timeout a body stands still, and an answer is not taken";
     HTTP_MAX_IN_FLIGHT: "http.max_in_flight", --"http-max-in-flight", ["ROSTER_HTTP_MAX_IN_FLIGHT"], Some("1024"),
         Kind::Count { min: 1, max: 1_000_000 },
         "Requests under way at the most that memory cannot answer; fewer while they take too long";

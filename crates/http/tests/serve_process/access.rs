@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HOST};
+use reqwest::header::{AUTHORIZATION, HOST, ORIGIN};
 use serde_json::{Value, json};
 
 use super::process::{Server, roster, run, stderr, stdout};
@@ -152,6 +152,32 @@ async fn a_page_from_elsewhere_does_not_reach_it_by_its_own_name() {
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), expected, "{host} {path}");
         }
+    }
+    let metrics = format!("http://{}/metrics", server.metrics.as_deref().unwrap());
+    for (host, expected) in [("localhost", 200), ("evil.example", 400)] {
+        let request = client.get(&metrics).header(HOST, host);
+        assert_eq!(request.send().await.unwrap().status(), expected, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_needs_a_token_a_page_elsewhere_asks_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--auth", "off"]);
+    let client = reqwest::Client::new();
+    let own = format!("http://{}", server.address);
+    for (origin, is_ours) in [
+        (own.as_str(), true),
+        ("http://evil.example", false),
+        ("null", false),
+    ] {
+        // A browser sends such a request without asking: it has no body and no header of its own.
+        let request = client.post(server.url("/v1/admin/cache/epoch"));
+        let answer = request.header(ORIGIN, origin).send().await.unwrap();
+        assert_eq!(answer.status().is_success(), is_ours, "{origin}");
+        let request = client.get(server.url("/v1/users"));
+        let answer = request.header(ORIGIN, origin).send().await.unwrap();
+        assert_eq!(answer.status().is_success(), is_ours, "{origin}");
     }
 }
 

@@ -179,17 +179,48 @@ async fn imports_whose_answers_nobody_reads_add_up_to_nothing() {
     assert!(grown[3] < grown[0] + MOST_MORE, "{grown:?}");
 }
 
+/// Stores so many users.
+async fn fill(server: &Server, count: u32) {
+    let import = reqwest::Client::new()
+        .post(server.url("/v1/users/import"))
+        .header("content-type", "application/x-ndjson")
+        .body(rows(0..count));
+    let answer = import.send().await.unwrap().text().await.unwrap();
+    assert_eq!(last_line(&answer)["summary"]["created"], count);
+    until_free(server).await;
+}
+
+#[tokio::test]
+async fn an_export_that_is_read_slowly_comes_to_its_end() {
+    const USERS: u32 = 40_000;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &ONE_STREAM);
+    fill(&server, USERS).await;
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let head = b"GET /v1/users/export HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    // The kernel has room for seconds of it. Somebody who reads all the time is not given up
+    // because that room is not free again soon enough.
+    let (mut all, mut part) = (Vec::new(), vec![0; 64 * 1_024]);
+    loop {
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut part)).await;
+        let read = read.expect("nothing comes").expect("the export broke off");
+        if read == 0 {
+            break;
+        }
+        all.extend_from_slice(&part[..read]);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let all = String::from_utf8(all).unwrap();
+    assert!(all.ends_with("\r\n0\r\n\r\n"), "it broke off");
+    assert_eq!(all.matches("\"email\"").count(), USERS as usize);
+}
+
 #[tokio::test]
 async fn exports_that_nobody_reads_add_up_to_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &ONE_STREAM);
-    let import = reqwest::Client::new()
-        .post(server.url("/v1/users/import"))
-        .header("content-type", "application/x-ndjson")
-        .body(rows(0..20_000));
-    let answer = import.send().await.unwrap().text().await.unwrap();
-    assert_eq!(last_line(&answer)["summary"]["created"], 20_000);
-    until_free(&server).await;
+    fill(&server, 20_000).await;
     let before = server.resident();
     let (mut grown, mut held) = (Vec::new(), 0);
     for _ in 0..4 {

@@ -1,7 +1,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use roster_app::{Runtime, UserService};
+use roster_app::{Action, Runtime, UserService};
 use roster_domain::ports::UserTransfer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -107,7 +107,7 @@ impl Import {
                 }
             };
             // It may have been on its way for long.
-            if let Err(problem) = caller.may_still_act(&users).await {
+            if let Err(problem) = caller.may_still(Action::ImportUsers, &users).await {
                 end.problem = Some(problem);
                 return end;
             }
