@@ -1,6 +1,8 @@
 //! Stores that fail, with the word in what is stored and in what is asked: the chains of errors
 //! are logged, and drivers like to quote.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use reqwest::Method;
 use roster_soak::redis_addr;
@@ -206,6 +208,8 @@ impl<'a> Breaking<'a> {
     /// Every operation that the document has, with the word in its body.
     pub(super) async fn ask_everything(&mut self) {
         self.evict().await;
+        // What readiness was told holds for a moment.
+        tokio::time::sleep(Duration::from_millis(150)).await;
         // Under keys that have no answer.
         self.times += 1;
         let (caller, times) = (self.caller, self.times);
