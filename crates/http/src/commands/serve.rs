@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
 use super::{Failure, banner};
 use crate::authentication::Hosts;
 use crate::metrics::Metrics;
+use crate::problem;
 use crate::server::{self, Server, Signals};
 use crate::services::Draining;
 use crate::settings::{HttpSettings, Settings};
@@ -148,7 +148,7 @@ async fn serve_metrics(listener: TcpListener, settings: HttpSettings, metrics: A
             get(
                 |State(metrics): State<Arc<Metrics>>, request: Request| async move {
                     match hosts.refusal(&request) {
-                        Some(_) => StatusCode::BAD_REQUEST.into_response(),
+                        Some(problem) => problem::render(&problem, request.uri(), "-"),
                         None => ([(CONTENT_TYPE, TEXT)], metrics.render()).into_response(),
                     }
                 },
