@@ -83,7 +83,13 @@ async fn installed() -> Result<PathBuf> {
     let target = program.ancestors().nth(2).ok_or("no target folder")?;
     let folder = target.join("schemathesis");
     let (tools, stamp) = (folder.join("bin"), folder.join("requirements.txt"));
-    if std::fs::read_to_string(&stamp).is_ok_and(|text| text == REQUIREMENTS) {
+    let is_there = std::fs::read_to_string(&stamp).is_ok_and(|text| text == REQUIREMENTS);
+    // They name the folder that they were installed in, which may have been moved since.
+    if is_there
+        && run_program(&tools.join("schemathesis"), &["--version"])
+            .await
+            .is_ok()
+    {
         return Ok(tools);
     }
     say("installing schemathesis");
