@@ -56,8 +56,7 @@ use utoipa_axum::routes;
 
 pub(crate) use cache_bodies::{CacheMode, CacheStatus, HeldState, HeldUser, TierShare};
 pub(crate) use get_cached_user::CachedUser;
-pub(crate) use get_user::is_out_of_memory;
-pub(crate) use reply::is_not_modified;
+pub(crate) use get_user::is_free;
 
 use crate::problem::{Problem, ProblemType};
 use crate::router::ApiState;

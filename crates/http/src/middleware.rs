@@ -25,7 +25,7 @@ pub(crate) use guards::{Guards, LatePlace, Sender, is_overload};
 
 use crate::authentication::{Gate, Hosts, TurnedAway};
 use crate::capacity::Class;
-use crate::endpoints::{is_not_modified, is_open, is_out_of_memory};
+use crate::endpoints::{is_free, is_open};
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, ProblemType};
 use crate::quotas::Charge;
@@ -157,7 +157,7 @@ impl Envelope {
         let problem = response.extensions().get::<Problem>();
         let was_refused =
             problem.is_some_and(|problem| problem.kind() == ProblemType::TemporaryReducedCapacity);
-        if was_refused || is_not_modified(response.status()) && is_out_of_memory(&response) {
+        if was_refused || is_free(&response) {
             charge.give_back();
         }
         charge.describe(response.headers_mut());

@@ -105,21 +105,21 @@ pub(crate) async fn load(
     found
 }
 
-/// That no store was asked for an answer.
+/// That an answer costs its caller nothing.
 #[derive(Clone, Copy)]
-struct OutOfMemory;
+struct Free;
 
-/// Marks an answer out of memory, where it matters: one without news costs its caller nothing.
+/// Marks an answer out of memory: without news it is free.
 pub(crate) fn out_of_memory(mut response: Response) -> Response {
     if response.status() == StatusCode::NOT_MODIFIED {
-        response.extensions_mut().insert(OutOfMemory);
+        response.extensions_mut().insert(Free);
     }
     response
 }
 
-/// Whether an answer without news was marked so.
-pub(crate) fn is_out_of_memory(response: &Response) -> bool {
-    response.extensions().get::<OutOfMemory>().is_some()
+/// Whether it was marked so.
+pub(crate) fn is_free(response: &Response) -> bool {
+    response.extensions().get::<Free>().is_some()
 }
 
 /// The user, or that the client has it, with what the caches did; or that there is none, and how

@@ -112,11 +112,6 @@ pub(super) fn not_modified(tag: &EntityTag) -> Response {
     response
 }
 
-/// Whether an answer says that the client has it already.
-pub(crate) fn is_not_modified(status: StatusCode) -> bool {
-    status == StatusCode::NOT_MODIFIED
-}
-
 /// A status that has no content.
 pub(super) fn without_content(status: StatusCode) -> Response {
     let mut response = Response::new(Body::new(NoContent));

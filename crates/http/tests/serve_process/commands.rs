@@ -53,13 +53,7 @@ async fn openapi_prints_the_document_that_the_service_answers() {
     let printed: serde_json::Value =
         serde_json::from_str(&stdout(&run(folder.path(), &["openapi"]))).unwrap();
     let server = Server::start(folder.path(), &[]);
-    let answered: serde_json::Value = reqwest::get(server.url("/openapi.json"))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(printed, answered);
+    assert_eq!(printed, server.json("/openapi.json").await);
     assert!(!folder.path().join("roster.db").exists());
 }
 

@@ -41,13 +41,7 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     );
 
     let server = Server::start(folder.path(), &flags);
-    let ready: serde_json::Value = reqwest::get(server.url("/readyz"))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(ready["status"], "ready");
+    assert_eq!(server.json("/readyz").await["status"], "ready");
     assert_eq!(
         server
             .client()
@@ -60,6 +54,18 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     );
     let (status, said) = server.stop();
     assert!(status.success(), "{said:?}");
+}
+
+/// Asks until this is in the answer.
+async fn until_says(url: &str, words: &str) {
+    let text = async || reqwest::get(url).await.unwrap().text().await.unwrap();
+    let asking = async {
+        while !text().await.contains(words) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let said = tokio::time::timeout(PATIENCE, asking).await;
+    said.unwrap_or_else(|_| panic!("{url} does not say {words}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,37 +87,9 @@ async fn redis_may_come_after_the_service() {
     assert!(ready.text().await.unwrap().contains("degraded"));
     redis.restart().await.unwrap();
     let metrics = format!("http://{}/metrics", server.metrics.as_deref().unwrap());
-    let connected = async {
-        while !reqwest::get(&metrics)
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .contains("roster_redis_connected 1\n")
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, connected)
-        .await
-        .expect("the connection does not come back");
-    let ready = async {
-        // What was answered before holds for a moment.
-        while !reqwest::get(server.url("/readyz"))
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .contains("\"ready\"")
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, ready)
-        .await
-        .expect("it is not ready again");
+    until_says(&metrics, "roster_redis_connected 1\n").await;
+    // What was answered before holds for a moment.
+    until_says(&server.url("/readyz"), "\"ready\"").await;
     let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
     assert!(
         text.contains("roster_database_connections{state=\"idle\"} "),

@@ -97,6 +97,12 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
+    /// What it answers to whoever asks without a token.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let answer = reqwest::get(self.url(path)).await.unwrap();
+        answer.json().await.unwrap()
+    }
+
     /// A token that it accepts, as `roster token` prints it.
     pub(crate) fn token(&self, subject: &str, scopes: &str) -> String {
         let output = roster(&self.folder)

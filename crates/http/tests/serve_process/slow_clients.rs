@@ -98,12 +98,7 @@ async fn a_connection_without_a_request_ends_and_one_with_requests_does_not() {
 /// Method, path and media type of whatever reads a body before it does anything else. With a key
 /// a restoration does so, too; an import is a stream, and nothing else has a body.
 async fn reads_of_bodies(server: &Server) -> Vec<(String, String, String)> {
-    let document: serde_json::Value = reqwest::get(server.url("/openapi.json"))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let document = server.json("/openapi.json").await;
     let mut found = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
