@@ -19,7 +19,7 @@ mod reads;
 mod sections;
 mod users;
 
-pub(crate) use line::{Entry, Line, Waits};
+pub(crate) use line::{Entry, Line, MOST_IN_A_BATCH, Waits};
 pub(crate) use pages::Pages;
 pub(crate) use reads::{Batched, Read};
 pub(crate) use sections::{NewestActivities, NewestUnread, Stats};

@@ -7,7 +7,7 @@ use roster_domain::ports::{
 };
 use roster_domain::{Activity, Timestamp, UnreadNotifications, UserId, UserStats};
 
-use crate::batching::{Batched, NewestActivities, NewestUnread, Stats};
+use crate::batching::{Batched, MOST_IN_A_BATCH, NewestActivities, NewestUnread, Stats};
 use crate::{Answer, Freshness, Runtime, UserError, UserService};
 
 /// Gathers what a user sees first: the sections are read at the same time, each with a
@@ -30,6 +30,8 @@ pub struct DashboardPolicy {
     /// How many batches of one section may be under way in the store at once; what is asked
     /// meanwhile goes out with the next.
     pub section_lanes: usize,
+    /// How many questions go together at the most.
+    pub section_batch: usize,
 }
 
 impl Default for DashboardPolicy {
@@ -37,6 +39,7 @@ impl Default for DashboardPolicy {
         Self {
             section_deadline: Duration::from_millis(800),
             section_lanes: 2,
+            section_batch: MOST_IN_A_BATCH,
         }
     }
 }
@@ -121,12 +124,12 @@ impl DashboardService {
         policy: DashboardPolicy,
         runtime: Runtime,
     ) -> Self {
-        let lanes = policy.section_lanes;
+        let (lanes, most) = (policy.section_lanes, policy.section_batch);
         Self {
             users,
-            stats: Batched::new(Stats(stats), lanes, runtime.clone()),
-            notifications: Batched::new(NewestUnread(notifications), lanes, runtime.clone()),
-            activities: Batched::new(NewestActivities(activities), lanes, runtime.clone()),
+            stats: Batched::new(Stats(stats), lanes, most, runtime.clone()),
+            notifications: Batched::new(NewestUnread(notifications), lanes, most, runtime.clone()),
+            activities: Batched::new(NewestActivities(activities), lanes, most, runtime.clone()),
             policy,
             runtime,
         }

@@ -17,6 +17,10 @@ pub(crate) struct Line<T> {
     state: Mutex<State<T>>,
 }
 
+/// How much goes together, unless somebody says otherwise: more saves little, and a store that
+/// has to fetch each row from a disk would be at it for long.
+pub(crate) const MOST_IN_A_BATCH: usize = 64;
+
 /// What stands in a line.
 pub(crate) trait Waits {
     /// How much of a batch it takes.
@@ -58,18 +62,14 @@ pub(crate) enum Turn<T> {
 }
 
 impl<T: Waits> Line<T> {
-    /// More save little, and a store that has to fetch each row from a disk would be at it for long.
-    pub(crate) const MOST: usize = 64;
     /// More would only wait for their deadlines.
     pub(crate) const MOST_WAITING: usize = 4_096;
 
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self::bounded(lanes, Self::MOST)
-    }
-
-    /// A line of which no batch weighs more than this.
-    pub(crate) fn bounded(lanes: usize, most: usize) -> Self {
-        let lanes = lanes.max(1);
+    /// With so many lanes, and batches that weigh so much at the most; with 1, whoever comes goes at
+    /// once and alone, and only the store limits how many do.
+    pub(crate) fn new(lanes: usize, most: usize) -> Self {
+        // Lanes are few so that batches are large.
+        let lanes = if most > 1 { lanes.max(1) } else { usize::MAX };
         Self {
             lanes,
             few: lanes.div_ceil(2),
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn who_comes_goes_at_once_while_a_lane_is_free() {
-        let line = Line::new(2);
+        let line = Line::new(2, MOST_IN_A_BATCH);
         assert_eq!(gone(line.enter(vec![1])), Some(vec![1]));
         assert_eq!(gone(line.enter(vec![2])), Some(vec![2]));
         assert_eq!(gone(line.enter(vec![3])), None);
@@ -181,8 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn without_batches_everybody_goes_at_once_and_alone() {
+        let line = Line::new(2, 1);
+        for _ in 0..3 {
+            let Entry::Go(batches) = line.enter(vec![1, 2]) else {
+                panic!("somebody waits");
+            };
+            assert_eq!(batches, [[1], [2]]);
+            assert!(matches!(line.turn(1, || 3), Turn::Now));
+        }
+        assert_eq!(line.next(1), None);
+    }
+
+    #[test]
     fn who_waits_goes_together_and_by_half_of_the_lanes() {
-        let line = Line::new(4);
+        let line = Line::new(4, MOST_IN_A_BATCH);
         for alone in 1..=4 {
             assert_eq!(gone(line.enter(vec![alone])), Some(vec![alone]));
         }
@@ -204,8 +217,8 @@ mod tests {
 
     #[test]
     fn those_who_come_together_go_by_all_lanes_that_are_free() {
-        let line = Line::new(4);
-        let most = Line::<u32>::MOST;
+        let line = Line::new(4, MOST_IN_A_BATCH);
+        let most = MOST_IN_A_BATCH;
         let Entry::Go(batches) = line.enter(vec![1; most + 9]) else {
             panic!("lanes are free");
         };
@@ -217,9 +230,9 @@ mod tests {
 
     #[test]
     fn a_batch_and_those_who_wait_are_bounded() {
-        let line = Line::new(1);
+        let line = Line::new(1, MOST_IN_A_BATCH);
         assert_eq!(gone(line.enter(vec![0])), Some(vec![0]));
-        let (most, waiting) = (Line::<u32>::MOST, Line::<u32>::MOST_WAITING);
+        let (most, waiting) = (MOST_IN_A_BATCH, Line::<u32>::MOST_WAITING);
         for _ in 0..waiting {
             assert!(matches!(line.enter(vec![1]), Entry::Wait));
         }
@@ -234,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_batch_that_is_full_goes_by_any_lane() {
-        let line = Line::new(4);
-        let most = Line::<u32>::MOST;
+        let line = Line::new(4, MOST_IN_A_BATCH);
+        let most = MOST_IN_A_BATCH;
         let full = || Some(most);
         for _ in 0..2 {
             let batch = gone(line.enter(vec![1; 2])).map(|batch| batch.len());
@@ -273,7 +286,7 @@ mod tests {
 
     #[test]
     fn who_can_go_alone_does_while_a_lane_is_free() {
-        let line = Line::bounded(4, 10);
+        let line = Line::new(4, 10);
         for _ in 0..4 {
             assert!(matches!(line.turn(1, || Heavy(1)), Turn::Now));
         }
@@ -287,7 +300,7 @@ mod tests {
 
     #[test]
     fn weights_bound_a_batch_and_a_full_one_goes_by_any_lane() {
-        let line = Line::bounded(4, 10);
+        let line = Line::new(4, 10);
         assert!(matches!(line.turn(4, || Heavy(4)), Turn::Now));
         assert!(matches!(line.turn(4, || Heavy(4)), Turn::Now));
         assert_eq!(

@@ -29,14 +29,9 @@ struct Miscounted {
 }
 
 impl<R: Read> Batched<R> {
-    /// At most so many batches are under way at once.
-    pub(crate) fn new(read: R, lanes: usize, runtime: Runtime) -> Self {
-        Self(Lanes::new(read, Line::new(lanes), runtime))
-    }
-
-    /// The same, with at most so many questions in a batch.
-    pub(crate) fn bounded(read: R, lanes: usize, most: usize, runtime: Runtime) -> Self {
-        Self(Lanes::new(read, Line::bounded(lanes, most), runtime))
+    /// At most so many batches are under way at once, with at most so many questions in each.
+    pub(crate) fn new(read: R, lanes: usize, most: usize, runtime: Runtime) -> Self {
+        Self(Lanes::new(read, Line::new(lanes, most), runtime))
     }
 
     /// An answer to each question, in their order.

@@ -17,7 +17,7 @@ use roster_domain::{NewUser, UserId};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 use roster_port_contracts::samples;
 
-use super::{Batched, NewestActivities, NewestUnread, Pages, Read, Stats, Users};
+use super::{Batched, MOST_IN_A_BATCH, NewestActivities, NewestUnread, Pages, Read, Stats, Users};
 use crate::Runtime;
 use crate::caching::test_users::{id, user};
 
@@ -59,7 +59,12 @@ async fn everybody_gets_the_users_that_they_asked_for() {
     let faults = Arc::new(Faults::none());
     faults.arm(Fault::Hang);
     let inner = Faulty::<dyn UserRepository>::new(Arc::new(users), Arc::clone(&faults));
-    let batched = Arc::new(Batched::new(Users(Arc::new(inner)), 1, runtime()));
+    let batched = Arc::new(Batched::new(
+        Users(Arc::new(inner)),
+        1,
+        MOST_IN_A_BATCH,
+        runtime(),
+    ));
     let asked: [&[u128]; 5] = [&[1], &[2, 2, 9], &[], &[4, 3], &[3]];
     let callers: Vec<_> = asked
         .iter()
@@ -98,7 +103,12 @@ async fn everybody_gets_the_page_that_they_asked_for() {
     let faults = Arc::new(Faults::none());
     faults.arm(Fault::Hang);
     let inner = Faulty::<dyn UserRepository>::new(Arc::new(users), Arc::clone(&faults));
-    let batched = Arc::new(Batched::new(Pages(Arc::new(inner)), 1, runtime()));
+    let batched = Arc::new(Batched::new(
+        Pages(Arc::new(inner)),
+        1,
+        MOST_IN_A_BATCH,
+        runtime(),
+    ));
     let (active, any) = (ActiveFilter::Active, ActiveFilter::Any);
     let asked: [(_, _, &[u128]); 6] = [
         (active, 9, &[3, 2, 1]),
@@ -155,13 +165,24 @@ async fn everybody_gets_the_section_that_they_asked_for() {
         Arc::new(MemoryNotifications::new(store)),
         Arc::clone(&faults),
     );
-    let stats = Arc::new(Batched::new(Stats(Arc::new(stats)), 1, runtime()));
+    let stats = Arc::new(Batched::new(
+        Stats(Arc::new(stats)),
+        1,
+        MOST_IN_A_BATCH,
+        runtime(),
+    ));
     let newest = Arc::new(Batched::new(
         NewestActivities(Arc::new(newest)),
         1,
+        MOST_IN_A_BATCH,
         runtime(),
     ));
-    let unread = Arc::new(Batched::new(NewestUnread(Arc::new(unread)), 1, runtime()));
+    let unread = Arc::new(Batched::new(
+        NewestUnread(Arc::new(unread)),
+        1,
+        MOST_IN_A_BATCH,
+        runtime(),
+    ));
     faults.arm(Fault::Hang);
     let callers: Vec<_> = [(4_u8, 2_u16), (3, 9), (9, 9), (2, 1), (3, 1)]
         .into_iter()
@@ -209,7 +230,7 @@ impl Read for Forgetful {
 
 #[tokio::test]
 async fn what_is_not_an_answer_to_each_is_nobodys() {
-    let batched = Batched::new(Forgetful, 1, runtime());
+    let batched = Batched::new(Forgetful, 1, MOST_IN_A_BATCH, runtime());
     for asked in [&[1][..], &[1, 2]] {
         let refused = batched.ask_many(asked).await;
         assert!(
@@ -225,7 +246,12 @@ async fn an_error_is_everybodys() {
     faults.arm(Fault::Hang);
     let users = Arc::new(MemoryUsers::new(MemoryStore::new()));
     let inner = Faulty::<dyn UserRepository>::new(users, Arc::clone(&faults));
-    let batched = Arc::new(Batched::new(Users(Arc::new(inner)), 1, runtime()));
+    let batched = Arc::new(Batched::new(
+        Users(Arc::new(inner)),
+        1,
+        MOST_IN_A_BATCH,
+        runtime(),
+    ));
     let callers: Vec<_> = (1..=3)
         .map(|n| {
             let batched = Arc::clone(&batched);

@@ -60,7 +60,8 @@ impl CachedUsers {
             Caches::Shared(_) => NearCache::tracked(policy.l1_octets, clock),
         });
         let tally = Arc::new(Tally::new(observer));
-        let users = Batched::new(Users(users), policy.store_lanes, runtime.clone());
+        let (lanes, most) = (policy.store_lanes, policy.batch);
+        let users = Batched::new(Users(users), lanes, most, runtime.clone());
         let parts = Parts {
             pending: Arc::default(),
             bell: Arc::default(),
@@ -160,7 +161,7 @@ impl Parts {
             near: Arc::clone(&self.near),
             pending: Arc::clone(&self.pending),
             proofs: Arc::clone(&shared.proofs),
-            line: Line::new(self.policy.store_lanes),
+            line: Line::new(self.policy.store_lanes, self.policy.batch),
             guess: Guess::default(),
         });
         // Without a shared cache it is the store that is asked first.
@@ -169,7 +170,7 @@ impl Parts {
             None => self.policy.store_lanes,
         };
         let loader = Arc::new(Loader {
-            line: Line::new(lanes),
+            line: Line::new(lanes, self.policy.batch),
             users: Arc::clone(&self.users),
             near: Arc::clone(&self.near),
             leases,

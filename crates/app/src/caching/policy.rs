@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use roster_domain::ports::{CacheRelay, ChangeLog, UserCache};
 
+use crate::batching::MOST_IN_A_BATCH;
+
 /// Which caches stand in front of the users.
 #[derive(Clone)]
 pub enum Caches {
@@ -46,6 +48,8 @@ pub struct CachePolicy {
     pub store_lanes: usize,
     /// The same for look-ups in the shared cache.
     pub cache_lanes: usize,
+    /// How many loads, look-ups or pages go together at the most.
+    pub batch: usize,
     /// How long a write waits for its invalidation before it answers.
     pub invalidate_limit: Duration,
     /// How many octets the cache in this process may hold.
@@ -69,6 +73,7 @@ impl Default for CachePolicy {
             unfilled_loads: 16,
             store_lanes: 4,
             cache_lanes: 2,
+            batch: MOST_IN_A_BATCH,
             invalidate_limit: Duration::from_millis(20),
             l1_octets: 64 * 1024 * 1024,
             l1_ttl: Duration::from_hours(1),

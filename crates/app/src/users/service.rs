@@ -59,7 +59,8 @@ impl UserService {
         runtime: Runtime,
     ) -> Self {
         let pages = Pages(Arc::clone(&users));
-        let pages = Batched::bounded(pages, policy.store_lanes, Self::PAGES, runtime.clone());
+        let most = Self::PAGES.min(policy.batch);
+        let pages = Batched::new(pages, policy.store_lanes, most, runtime.clone());
         let counts = Counts::new(Arc::clone(&users), runtime.clone());
         let cached = CachedUsers::new(
             Arc::clone(&users),

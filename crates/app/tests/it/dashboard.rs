@@ -166,6 +166,7 @@ async fn dashboard(stats: Fault, notifications: Fault, activity: Fault) -> Dashb
         DashboardPolicy {
             section_deadline: Duration::from_millis(Fault::DEADLINE_MS),
             section_lanes: 1,
+            ..DashboardPolicy::default()
         },
         runtime(),
     )

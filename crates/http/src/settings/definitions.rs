@@ -71,6 +71,9 @@ definitions! {
     DATABASE_STATEMENT_TIMEOUT: "database.statement_timeout", --"database-statement-timeout", ["ROSTER_DATABASE_STATEMENT_TIMEOUT"], Some("1s"),
         Kind::Duration { min: 10, max: 10 * 60 * SECOND },
         "How long one statement of a request may run";
+    DATABASE_BATCH: "database.batch", --"database-batch", ["ROSTER_DATABASE_BATCH"], Some("64"),
+        Kind::Count { min: 1, max: 64 },
+        "Reads of a kind that go to a store together at the most, while others are on their way; 1 sends each by itself";
     DATABASE_START_WAIT: "database.start_wait", --"database-start-wait", ["ROSTER_DATABASE_START_WAIT"], Some("10s"),
         Kind::Duration { min: 0, max: HOUR },
         "How long a start waits for a database that cannot be reached yet";

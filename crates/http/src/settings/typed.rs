@@ -207,6 +207,7 @@ pub enum LogFormat {
 
 pub(super) fn build(resolver: &mut Resolver) -> Settings {
     let value_ttl = resolver.duration(&of::CACHE_VALUE_TTL);
+    let batch = resolver.count(&of::DATABASE_BATCH) as usize;
     let http = http(resolver);
     let data_dir = resolver.text(&of::DATA_DIR);
     let settings = Settings {
@@ -221,12 +222,14 @@ pub(super) fn build(resolver: &mut Resolver) -> Settings {
             lease_ttl: resolver.duration(&of::CACHE_LEASE_TTL),
             lease_wait: resolver.duration(&of::CACHE_LEASE_WAIT),
             audit: resolver.flag(&of::CACHE_AUDIT),
+            batch,
             l1_octets: resolver.octets(&of::CACHE_MEMORY),
             change_log_retention: resolver.duration(&of::CACHE_CHANGE_LOG_RETENTION),
             ..CachePolicy::default()
         },
         dashboard: DashboardPolicy {
             section_deadline: resolver.duration(&of::HTTP_DASHBOARD_DEADLINE),
+            section_batch: batch,
             ..DashboardPolicy::default()
         },
         log: LogSettings {

@@ -94,7 +94,7 @@ fn lanes(most: usize, most_weight: usize) -> (Doubling, Arc<Lanes<Doubling>>) {
         tasks: Arc::new(TokioSpawner),
     };
     let doubling = Doubling::new();
-    let lanes = Lanes::new(doubling.clone(), Line::bounded(most, most_weight), runtime);
+    let lanes = Lanes::new(doubling.clone(), Line::new(most, most_weight), runtime);
     (doubling, lanes)
 }
 

@@ -6,6 +6,7 @@ use roster_domain::ports::{
 };
 
 use super::*;
+use crate::batching::MOST_IN_A_BATCH;
 use crate::caching::test_users::{id, user};
 
 use Holding::{Absence, Nothing, Version};
@@ -105,7 +106,7 @@ impl Scene {
         let heard = Arc::new(Heard::default());
         let auditor = Auditor::new(
             notes,
-            Arc::new(Batched::new(users, 1, runtime.clone())),
+            Arc::new(Batched::new(users, 1, MOST_IN_A_BATCH, runtime.clone())),
             Arc::new(shared(Arc::clone(&held))),
             Arc::new(namespace),
             Arc::clone(&near),
