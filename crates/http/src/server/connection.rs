@@ -86,6 +86,7 @@ pub(super) async fn serve(
         http1::Builder::new()
             .max_buf_size(2 * MAX_HEAD)
             .max_header_size(MAX_HEAD)
+            .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut patience = Patience::new(Arc::clone(&clock));
