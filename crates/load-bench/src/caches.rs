@@ -14,7 +14,7 @@ pub(crate) async fn empty(system: &System) -> Result<()> {
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await?;
     }
-    if system.kind == Kind::Service {
+    if matches!(system.kind, Kind::Service | Kind::Unbatched) {
         let epoch = system.url("/v1/admin/cache/epoch");
         let raised = system.client()?.post(epoch).send().await?;
         raised.error_for_status()?;

@@ -20,14 +20,23 @@ impl Tree {
     /// Processor time used so far, in user and kernel mode, by everything that lives in the tree
     /// or was waited for by a part of it.
     pub(crate) fn used(self) -> Result<Duration> {
+        Ok(of_ticks(self.walk()?.iter().map(|(_, ticks)| ticks).sum()))
+    }
+
+    /// The processes that live in the tree.
+    pub(crate) fn pids(self) -> Result<Vec<u32>> {
+        Ok(self.walk()?.into_iter().map(|(pid, _)| pid).collect())
+    }
+
+    fn walk(self) -> Result<Vec<(u32, u64)>> {
         let processes = processes()?;
-        let mut ticks = 0;
+        let mut found = Vec::new();
         let mut open = vec![self.0];
         while let Some(pid) = open.pop() {
             let stat = processes
                 .get(&pid)
                 .ok_or_else(|| format!("process {pid} has ended"))?;
-            ticks += stat.ticks;
+            found.push((pid, stat.ticks));
             open.extend(
                 processes
                     .iter()
@@ -35,7 +44,7 @@ impl Tree {
                     .map(|(pid, _)| *pid),
             );
         }
-        Ok(of_ticks(ticks))
+        Ok(found)
     }
 
     /// Memory that the root of the tree holds, in octets.

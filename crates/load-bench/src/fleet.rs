@@ -61,7 +61,13 @@ impl Fleet {
         let nodes = (1..=count)
             .map(|number| {
                 let name = format!("node {number}");
-                System::service(&name, binary, stand, "128MiB", Some(&redis))
+                System::service(
+                    &name,
+                    binary,
+                    stand,
+                    &["--cache-memory", "128MiB"],
+                    Some(&redis),
+                )
             })
             .collect::<Result<_>>()?;
         Ok(Self { redis, nodes })

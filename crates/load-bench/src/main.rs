@@ -234,7 +234,8 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
     if !extent.wants_load() {
         return Ok(seen);
     }
-    let service = System::service("roster", roster, stand, &args.memory, None)?;
+    let memory = ["--cache-memory", &args.memory];
+    let service = System::service("roster", roster, stand, &memory, None)?;
     let template = template(&service, stand).await?;
     // Processes of one database share one Redis: each change is delivered to one.
     let redis = service.redis.clone();
@@ -243,7 +244,7 @@ async fn one_size(args: &Measure, extent: &Extent, roster: &Path, stand: &Stand)
         let before = std::fs::canonicalize(before)
             .map_err(|error| format!("{}: {error}", before.display()))?;
         let name = "roster before";
-        let before = System::service(name, &before, stand, &args.memory, redis.as_ref())?;
+        let before = System::service(name, &before, stand, &memory, redis.as_ref())?;
         systems.push(before);
     }
     systems.push(System::floor(stand, &template, false).await?);

@@ -94,7 +94,8 @@ fn mebibytes(users: u64, quick: bool) -> u64 {
 
 async fn one_round(stand: &Stand, binary: &Path, quick: bool, round: u64) -> Result<Vec<Figure>> {
     let memory = format!("{}MiB", mebibytes(stand.users, quick));
-    let system = System::service(NAME, binary, stand, &memory, None)?;
+    let flags = ["--cache-memory", &memory];
+    let system = System::service(NAME, binary, stand, &flags, None)?;
     let redis = system.redis.as_ref().ok_or("no Redis")?;
     let mut bodies = ReadBodies::default();
     let mut unread = stand.ids.as_slice();
@@ -138,7 +139,7 @@ async fn one_round(stand: &Stand, binary: &Path, quick: bool, round: u64) -> Res
     let mut figures = process_figures(&case(FULL), &full, &before, bodies);
     figures.extend(process_figures(&case(BEYOND), &beyond, &before, bodies));
     figures.extend(in_redis);
-    let other = System::service("memory, other", binary, stand, &memory, Some(redis))?;
+    let other = System::service("memory, other", binary, stand, &flags, Some(redis))?;
     let octets = one_more_reader(&other, redis, stand).await?;
     figures.push(case("Redis").figure(
         "used_memory for one more reader of a key",

@@ -1,4 +1,4 @@
-//! Where the service spends its time: samples of `perf`, by what they fell on.
+//! Where the service and its stores spend their time: samples of `perf`, by what they fell on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,10 +11,19 @@ use tokio::process::{Child, Command};
 use crate::Result;
 use crate::cpu::Tree;
 
-/// `perf` at work.
+/// `perf` at work on one of them.
 pub(crate) struct Recording {
+    whose: Whose,
     folder: TempDir,
     perf: Child,
+}
+
+/// Whose time it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Service,
+    Postgres,
+    Redis,
 }
 
 /// Parts of a program by what its functions are named after; the first that fits.
@@ -39,15 +48,14 @@ const ALLOCATION: [&str; 6] = [
 
 impl Recording {
     const FILE: &str = "perf.data";
-    /// Of the functions, so many are named.
-    const NAMED: usize = 25;
 
-    /// Records a process and its threads for so long.
-    pub(crate) fn start(service: Tree, lasting: Duration) -> Result<Self> {
+    /// Records a tree of processes and their threads for so long.
+    pub(crate) fn start(whose: Whose, tree: Tree, lasting: Duration) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        let pids: Vec<_> = tree.pids()?.iter().map(u32::to_string).collect();
         let perf = Command::new("perf")
             .args(["record", "--quiet", "--freq", "1999", "--pid"])
-            .arg(service.0.to_string())
+            .arg(pids.join(","))
             .arg("--output")
             .arg(folder.path().join(Self::FILE))
             .args(["--", "sleep", &lasting.as_secs_f64().to_string()])
@@ -57,7 +65,11 @@ impl Recording {
             .map_err(|error| {
                 format!("perf cannot be started ({error}): it is Debian's package `linux-perf`")
             })?;
-        Ok(Self { folder, perf })
+        Ok(Self {
+            whose,
+            folder,
+            perf,
+        })
     }
 
     /// What it saw, as a page.
@@ -81,10 +93,38 @@ impl Recording {
             .await?;
         let text = String::from_utf8_lossy(&report.stdout);
         let functions: Vec<_> = text.lines().filter_map(function).collect();
-        if functions.is_empty() {
+        // A store may have nothing to do.
+        if functions.is_empty() && self.whose == Whose::Service {
             return Err("perf saw nothing of the service".into());
         }
-        Ok(page(&functions))
+        Ok(page(self.whose, &functions))
+    }
+}
+
+impl Whose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "the service",
+            Self::Postgres => "PostgreSQL",
+            Self::Redis => "Redis",
+        }
+    }
+
+    /// So many functions are named.
+    const fn named(self) -> usize {
+        match self {
+            Self::Service => 25,
+            Self::Postgres | Self::Redis => 12,
+        }
+    }
+
+    /// What a function belongs to: of a store, the program or the library that it is in.
+    fn part<'a>(self, object: &'a str, name: &str) -> &'a str {
+        match self {
+            _ if object.contains("kernel") => "kernel",
+            Self::Service => part(object, name),
+            Self::Postgres | Self::Redis => object,
+        }
     }
 }
 
@@ -97,9 +137,6 @@ fn function(line: &str) -> Option<(f64, &str, &str)> {
 }
 
 fn part(object: &str, name: &str) -> &'static str {
-    if object.contains("kernel") {
-        return "kernel";
-    }
     let is_mimalloc = name.trim_start_matches('_').starts_with("mi_");
     let is_libc = object.contains("libc") && ALLOCATION.iter().any(|word| name.contains(word));
     if is_mimalloc || is_libc {
@@ -111,20 +148,20 @@ fn part(object: &str, name: &str) -> &'static str {
     named.map_or("other libraries", |(part, _)| part)
 }
 
-fn page(functions: &[(f64, &str, &str)]) -> String {
+fn page(whose: Whose, functions: &[(f64, &str, &str)]) -> String {
     let mut parts = BTreeMap::new();
     for (share, object, name) in functions {
-        *parts.entry(part(object, name)).or_insert(0.0) += share;
+        *parts.entry(whose.part(object, name)).or_insert(0.0) += share;
     }
     let mut parts: Vec<_> = parts.into_iter().collect();
     parts.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    let mut text = "| part | % |\n|---|---|\n".to_owned();
+    let mut text = format!("| part of {} | % |\n|---|---|\n", whose.name());
     // Writing to a String cannot fail.
     for (part, share) in parts {
         let _ = writeln!(text, "| {part} | {share:.1} |");
     }
     text += "\n| function | % |\n|---|---|\n";
-    for (share, object, name) in functions.iter().take(Recording::NAMED) {
+    for (share, object, name) in functions.iter().take(whose.named()) {
         let whose = if object.contains("kernel") {
             "kernel, "
         } else {
@@ -149,7 +186,7 @@ mod tests {
             _mi_page_malloc_zero\n\n";
         let functions: Vec<_> = report.lines().filter_map(function).collect();
         assert_eq!(functions.len(), 5);
-        let text = page(&functions);
+        let text = page(Whose::Service, &functions);
         for line in [
             "| kernel | 7.7 |",
             "| allocation | 2.2 |",
@@ -157,6 +194,19 @@ mod tests {
             "| Roster | 0.5 |",
             "| kernel, `finish_task_switch` | 7.7 |",
         ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_store_is_told_by_library() {
+        let functions = [
+            (40.0, "[kernel.kallsyms]", "tcp_sendmsg"),
+            (30.0, "redis-check-rdb", "0x0000000000084b10"),
+            (20.0, "liblua5.1.so.0.0.0", "luaV_execute"),
+        ];
+        let text = page(Whose::Redis, &functions);
+        for line in ["| kernel | 40.0 |", "| liblua5.1.so.0.0.0 | 20.0 |"] {
             assert!(text.contains(line), "{line} is not in {text}");
         }
     }

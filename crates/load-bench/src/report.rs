@@ -57,9 +57,10 @@ pub(crate) fn write(
 }
 
 fn profiles(profiles: &[(String, String)]) -> String {
-    let mut text = "# Where the service spends its time\n\n\
-        Samples of `perf` while it does each workload, in percent of them: the parts by what \
-        functions are named after, then the functions with the most.\n"
+    let mut text = "# Where the service and its stores spend their time\n\n\
+        Samples of `perf` while it does each workload, in percent of those of the service, of \
+        PostgreSQL and of Redis: the parts by what functions are named after, those of a store by the \
+        library that they are in, then the functions with the most.\n"
         .to_owned();
     for (name, profile) in profiles {
         let _ = write!(text, "\n## {name}\n\n{profile}");

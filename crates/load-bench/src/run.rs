@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::Result;
 use crate::burst;
 use crate::caches;
+use crate::cpu::Tree;
 use crate::depth::Cursors;
 use crate::extent::Extent;
 use crate::figures::Figure;
@@ -21,7 +22,7 @@ use crate::floor::Template;
 use crate::held::{LongUsers, Tags};
 use crate::measured::Measured;
 use crate::open_loop::Connection;
-use crate::profile::Recording;
+use crate::profile::{Recording, Whose};
 use crate::progress::say;
 use crate::requests::Request;
 use crate::stand::Stand;
@@ -176,6 +177,10 @@ impl<'a> Run<'a> {
                     for system in systems.filter(|system| workload.suits(system.kind)) {
                         self.cell(*workload, system, round).await?;
                     }
+                    if workload.suits(Kind::Unbatched) && service.is_some() {
+                        let system = self.unbatched(service)?;
+                        self.cell(*workload, &system, round).await?;
+                    }
                     self.store_floors(*workload, round).await?;
                 }
             }
@@ -186,6 +191,13 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Another process beside the service, which looks after the stores as well: only for a cell.
+    fn unbatched(&self, service: Option<&System>) -> Result<System> {
+        let redis = service.and_then(|service| service.redis.as_ref());
+        let memory = format!("{}B", self.extent.memory);
+        System::unbatched(self.roster, self.stand, &memory, redis)
     }
 
     fn is_run(&self, workload: &Workload) -> bool {
@@ -219,7 +231,9 @@ impl<'a> Run<'a> {
     async fn ready(&mut self, workload: Workload, system: &System, round: u64) -> Result<Ready> {
         let list = self.list(workload, system, round).await?;
         let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
-        let written = self.wrk.list(&name, &list.requests, workload.empties())?;
+        let written = self
+            .wrk
+            .list(system, &name, &list.requests, workload.empties())?;
         let connections = match workload.connections {
             0 => self.extent.connections,
             connections => connections,
@@ -231,8 +245,9 @@ impl<'a> Run<'a> {
         }
         if workload.state != State::Empty {
             // Connections, statements and branches are warm, too.
-            let ahead = workload.ahead(system.kind);
-            self.wrk.run(system, &written, connections, ahead).await?;
+            self.wrk
+                .run(system, &written, connections, Workload::AHEAD)
+                .await?;
         }
         Ok(Ready {
             list,
@@ -263,8 +278,12 @@ impl<'a> Run<'a> {
     }
 
     /// Asks twice for each of these users, unless that was done since the caches were emptied.
+    ///
+    /// The service is asked each time: what its memory has of a shared cache it forgets after a
+    /// minute, while others have their turns.
     async fn warm(&mut self, system: &System, ids: &[Uuid]) -> Result<()> {
-        if system.kind == Kind::Constant || !self.warmed.insert((system.name.clone(), ids.len())) {
+        let is_new = self.warmed.insert((system.name.clone(), ids.len()));
+        if system.kind == Kind::Constant || !(is_new || system.kind == Kind::Service) {
             return Ok(());
         }
         if let (Kind::RedisGet, Some(redis)) = (system.kind, &system.redis) {
@@ -301,7 +320,16 @@ impl<'a> Run<'a> {
             ..
         } = self.ready(workload, system, self.extent.rounds + 1).await?;
         let lasting = self.extent.lasting;
-        let recording = Recording::start(system.service, lasting)?;
+        let redis = system.redis.as_ref().map(|redis| Tree(redis.pid()));
+        let recordings = [
+            (Whose::Service, Some(system.service)),
+            (Whose::Postgres, Some(self.stand.postgres())),
+            (Whose::Redis, redis),
+        ];
+        let recordings: Vec<_> = recordings
+            .into_iter()
+            .filter_map(|(whose, tree)| Some(Recording::start(whose, tree?, lasting)))
+            .collect::<Result<_>>()?;
         self.wrk
             .run(
                 system,
@@ -314,7 +342,11 @@ impl<'a> Run<'a> {
             "{} {}, {} users",
             workload.name, workload.variant, self.stand.users
         );
-        self.seen.profiles.push((name, recording.read().await?));
+        let mut pages = Vec::new();
+        for recording in recordings {
+            pages.push(recording.read().await?);
+        }
+        self.seen.profiles.push((name, pages.join("\n")));
         if workload.writes() {
             self.stand.clean().await?;
         }

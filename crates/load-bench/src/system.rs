@@ -17,6 +17,7 @@ use crate::stand::Stand;
 
 /// The name of the service that has no memory to speak of.
 pub(crate) const FORGETFUL: &str = "roster, 1 MiB of memory";
+pub(crate) const UNBATCHED: &str = "roster without batches";
 
 /// What a system is, and so what can be asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     Service,
     /// The service with hardly any memory for users, so that they come from Redis.
     Forgetful,
+    /// The service without batches: each read goes by itself.
+    Unbatched,
     /// A server that gives one answer to everything.
     Constant,
     /// A server that hands on what Redis has.
@@ -119,7 +122,7 @@ impl System {
         name: &str,
         binary: &Path,
         stand: &Stand,
-        memory: &str,
+        flags: &[&str],
         redis: Option<&RedisServer>,
     ) -> Result<Self> {
         let redis = match redis {
@@ -127,11 +130,11 @@ impl System {
             None => RedisServer::try_start(&[])?,
         };
         let folder = stand.folder(name)?;
-        let flags = ["--quota-requests", "1000000/s", "--cache-memory", memory];
+        let flags = [&["--quota-requests", "1000000/s"], flags].concat();
         let options = NodeOptions {
             database_url: stand.database_url(),
             redis_url: redis.url(),
-            flags: flags.map(str::to_owned).to_vec(),
+            flags: flags.into_iter().map(str::to_owned).collect(),
             env: Vec::new(),
         };
         let node = Node::start(binary, &folder, &options)?;
@@ -152,9 +155,24 @@ impl System {
         stand: &Stand,
         redis: Option<&RedisServer>,
     ) -> Result<Self> {
+        let flags = ["--cache-memory", "1MiB"];
         Ok(Self {
             kind: Kind::Forgetful,
-            ..Self::service(FORGETFUL, binary, stand, "1MiB", redis)?
+            ..Self::service(FORGETFUL, binary, stand, &flags, redis)?
+        })
+    }
+
+    /// The service, asking its stores for one thing at a time in each question.
+    pub(crate) fn unbatched(
+        binary: &Path,
+        stand: &Stand,
+        memory: &str,
+        redis: Option<&RedisServer>,
+    ) -> Result<Self> {
+        let flags = ["--cache-memory", memory, "--database-batch", "1"];
+        Ok(Self {
+            kind: Kind::Unbatched,
+            ..Self::service(UNBATCHED, binary, stand, &flags, redis)?
         })
     }
 

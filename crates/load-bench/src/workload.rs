@@ -104,7 +104,7 @@ impl Workload {
     /// was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
-    /// As long runs what has a short list, or whoever keeps nothing in memory.
+    /// How long a system does it before it is measured.
     pub(crate) const AHEAD: Duration = Duration::from_secs(1);
     /// Octets of the cache that a user is given where all have to fit.
     const ROOM: u64 = 1_536;
@@ -127,6 +127,7 @@ impl Workload {
             Kind::External => !self.empties() && self.suits(Kind::Peer),
             Kind::Service => !matches!(self.kind, Ask::Offset(_)),
             Kind::Forgetful => matches!(self.kind, Ask::Uniform),
+            Kind::Unbatched => matches!(self.kind, Ask::Miss | Ask::Dashboard),
         }
     }
 
@@ -157,15 +158,6 @@ impl Workload {
     /// Whether so many users are read that a quick look has no time for it.
     pub(crate) const fn is_long(&self) -> bool {
         matches!(self.kind, Ask::HotOf(_))
-    }
-
-    /// How long a system does it before it is measured, so that all of its list was asked for:
-    /// what a process has in memory it forgets while others have their turns.
-    pub(crate) const fn ahead(&self, kind: Kind) -> Duration {
-        match (self.kind, kind) {
-            (Ask::HotOf(_), _) | (Ask::Uniform, Kind::Service) => Duration::from_secs(8),
-            _ => Self::AHEAD,
-        }
     }
 
     /// Whether it needs the cursors of a system's pages.

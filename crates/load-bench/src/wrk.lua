@@ -1,6 +1,7 @@
--- Sends the requests of a file in turn. A line is: method, path, one more header or nothing, body or nothing,
--- with tabs between them. Arguments: host, the headers of every request (with "|" between them), the file,
--- and how many threads share the requests when each is to be sent once; without it they are sent again and again.
+-- Sends the requests of a file in turn. Arguments: the file, the file of where each of them begins (unsigned numbers
+-- of 32 bits, one more than there are requests), how many there are, how many threads, and "once" when each is to be
+-- sent once, by one thread; without it they are sent again and again.
+-- Both files are mapped rather than read: wrk starts its first thread before it makes the second one ready.
 
 local started = 0
 
@@ -10,55 +11,58 @@ function setup(thread)
 end
 
 local ffi = require("ffi")
-ffi.cdef("int getpid(void); int kill(int pid, int signal);")
+ffi.cdef([[
+  int getpid(void);
+  int kill(int pid, int signal);
+  int open(const char *path, int flags);
+  void *mmap(void *at, size_t length, int protection, int flags, int file, long offset);
+]])
 local interrupt = 2
+local read_only, protect_read, map_private, map_populate = 0, 1, 2, 0x8000
 
-local requests = {}
-local at = 1
--- Behind it this thread has nothing to send; nil when it begins anew.
+local function mapped(path, length)
+  local file = ffi.C.open(path, read_only)
+  local at = ffi.C.mmap(nil, length, protect_read, map_private + map_populate, file, 0)
+  assert(file >= 0 and at ~= ffi.cast("void *", -1), path .. " cannot be mapped")
+  return at
+end
+
+local octets, starts, count
+local at = 0
+-- Where this thread has nothing more to send; nil when it begins anew.
 local last
 
 function init(args)
-  local common = "Host: " .. args[1] .. "\r\n"
-  for header in args[2]:gmatch("[^|]+") do
-    common = common .. header .. "\r\n"
-  end
-  for line in io.lines(args[3]) do
-    local method, path, extra, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
-    local head = method .. " " .. path .. " HTTP/1.1\r\n" .. common
-    if extra ~= "" then
-      head = head .. extra .. "\r\n"
-    end
-    if body ~= "" then
-      head = head .. "Content-Type: application/merge-patch+json\r\nContent-Length: " .. #body .. "\r\n"
-    end
-    requests[#requests + 1] = head .. "\r\n" .. body
-  end
-  if args[4] then
-    local threads = tonumber(args[4])
-    at = 1 + math.floor(#requests * number / threads)
-    last = math.floor(#requests * (number + 1) / threads)
-  else
-    -- Each thread begins elsewhere.
-    at = 1 + math.floor(#requests / 2) * (number % 2)
+  count = tonumber(args[3])
+  starts = ffi.cast("const uint32_t *", mapped(args[2], 4 * (count + 1)))
+  octets = ffi.cast("const char *", mapped(args[1], starts[count]))
+  local threads = tonumber(args[4])
+  -- Each thread begins elsewhere.
+  at = math.floor(count * number / threads)
+  if args[5] then
+    last = math.floor(count * (number + 1) / threads)
   end
 end
 
+local function sent(index)
+  local start = starts[index]
+  return ffi.string(octets + start, starts[index + 1] - start)
+end
+
 function request()
-  if last and at > last then
+  if last and at >= last then
     -- The signal ends the whole run, so that the time of the result is that of the load. What is sent until
     -- then nobody reads.
     wrk.thread:stop()
     ffi.C.kill(ffi.C.getpid(), interrupt)
-    return requests[last]
+    return sent(last - 1)
   end
-  local next = requests[at]
-  if last then
-    at = at + 1
-    return next
+  local request = sent(at)
+  at = at + 1
+  if not last and at == count then
+    at = 0
   end
-  at = at % #requests + 1
-  return next
+  return request
 end
 
 function done(summary, latency)

@@ -1,7 +1,8 @@
 //! The closed loop: `wrk` with a list of requests.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -40,9 +41,13 @@ pub(crate) struct Closed {
     pub(crate) generator: Duration,
 }
 
-/// A list of requests in the form that the script reads.
+/// A list of requests in the form that the script reads: their octets one after the other, and
+/// where each begins, so that a thread has nothing to do before its first one. `wrk` begins with
+/// its first thread while the second is still being made ready, and counts what that one does.
 pub(crate) struct List {
     file: PathBuf,
+    starts: PathBuf,
+    count: usize,
     /// Whether each is sent once: a run ends early where the list does.
     once: bool,
 }
@@ -64,23 +69,41 @@ impl Wrk {
         Ok(Self { folder })
     }
 
-    /// Writes requests down for runs to come.
-    pub(crate) fn list(&self, name: &str, requests: &[Request], once: bool) -> Result<List> {
-        let list = self.folder.path().join(format!("{name}.requests"));
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&list)?);
+    /// Writes requests to a system down for runs to come.
+    pub(crate) fn list(
+        &self,
+        system: &System,
+        name: &str,
+        requests: &[Request],
+        once: bool,
+    ) -> Result<List> {
+        let mut common = format!("Host: {}\r\n", system.address);
+        for (name, value) in &system.headers {
+            // Writing to a String cannot fail.
+            let _ = write!(common, "{name}: {value}\r\n");
+        }
+        let list = List {
+            file: self.folder.path().join(format!("{name}.requests")),
+            starts: self.folder.path().join(format!("{name}.starts")),
+            count: requests.len(),
+            once,
+        };
+        let mut file = BufWriter::new(File::create(&list.file)?);
+        let mut starts = BufWriter::new(File::create(&list.starts)?);
+        let mut at = 0_u32;
+        starts.write_all(&at.to_ne_bytes())?;
         for request in requests {
-            let Request {
-                method,
-                path,
-                header,
-                body,
-            } = request;
-            let header = header.as_deref().unwrap_or_default();
-            let body = body.as_deref().unwrap_or_default();
-            writeln!(file, "{method}\t{path}\t{header}\t{body}")?;
+            let octets = octets(request, &common);
+            file.write_all(octets.as_bytes())?;
+            at = u32::try_from(octets.len())
+                .ok()
+                .and_then(|length| at.checked_add(length))
+                .ok_or("a list of requests has more than 4 GiB")?;
+            starts.write_all(&at.to_ne_bytes())?;
         }
         file.flush()?;
-        Ok(List { file: list, once })
+        starts.flush()?;
+        Ok(list)
     }
 
     /// Sends the requests in turn over so many connections for so long, or to the end of a list
@@ -92,11 +115,6 @@ impl Wrk {
         connections: u32,
         lasting: Duration,
     ) -> Result<Closed> {
-        let mut headers = String::new();
-        for (name, value) in &system.headers {
-            // Writing to a String cannot fail.
-            let _ = write!(headers, "{name}: {value}|");
-        }
         let threads = connections.min(2);
         let before = cpu::of_ended_children()?;
         let output = Command::new("wrk")
@@ -107,9 +125,9 @@ impl Wrk {
             .arg(self.folder.path().join("wrk.lua"))
             .arg(format!("http://{}/", system.address))
             .arg("--")
-            .args([system.address.to_string(), headers])
-            .arg(&list.file)
-            .args(list.once.then(|| threads.to_string()))
+            .args([&list.file, &list.starts])
+            .args([list.count, threads as usize].map(|number| number.to_string()))
+            .args(list.once.then_some("once"))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
@@ -125,6 +143,32 @@ impl Wrk {
             ..closed
         })
     }
+}
+
+/// A request as it is sent.
+fn octets(request: &Request, common: &str) -> String {
+    let Request {
+        method,
+        path,
+        header,
+        body,
+    } = request;
+    let mut octets = format!("{method} {path} HTTP/1.1\r\n{common}");
+    // Writing to a String cannot fail.
+    if let Some(header) = header {
+        let _ = write!(octets, "{header}\r\n");
+    }
+    match body {
+        Some(body) => {
+            let _ = write!(
+                octets,
+                "Content-Type: application/merge-patch+json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+        None => octets += "\r\n",
+    }
+    octets
 }
 
 fn parsed(printed: &str) -> Option<Closed> {
@@ -156,6 +200,23 @@ fn parsed(printed: &str) -> Option<Closed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_written_as_it_is_sent() {
+        let id = uuid::Uuid::nil();
+        let common = "Host: here\r\nAuthorization: Bearer x\r\n";
+        let read = Request {
+            header: Some("If-None-Match: \"1\"".to_owned()),
+            ..Request::user(id)
+        };
+        assert_eq!(
+            octets(&read, common),
+            "GET /v1/users/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: here\r\n\
+             Authorization: Bearer x\r\nIf-None-Match: \"1\"\r\n\r\n"
+        );
+        let renamed = octets(&Request::rename(id, "Zoë"), common);
+        assert!(renamed.contains("Content-Length: 15\r\n\r\n{\"name\":\"Zoë\"}"));
+    }
 
     #[test]
     fn the_line_of_the_script_is_read() {

@@ -4,7 +4,7 @@ use super::Figure::{
 };
 use super::Wanted::{self, AtLeast, AtMost};
 use super::{Place, Target};
-use crate::system::FORGETFUL;
+use crate::system::{FORGETFUL, UNBATCHED};
 use crate::{fleet, memory, start};
 
 pub(super) const HOT: &str = "hot";
@@ -50,6 +50,7 @@ const W1: Place = Place("W1", HOT, SERVICE);
 const W2: Place = Place("W2", "uniform", SERVICE);
 const W3: Place = Place("W3", "miss", SERVICE);
 const W3_ALONE: Place = Place("W3", "miss, 1 connection", SERVICE);
+const W3_FOUR: Place = Place("W3", "miss, 4 connections", SERVICE);
 const W4: Place = Place("W4", "5 % updates", SERVICE);
 const FIRST: Place = Place("W5", "first page", SERVICE);
 const DEEP: Place = Place("W5", "page at 90 %", SERVICE);
@@ -158,6 +159,38 @@ pub(super) const TARGETS: &[Target] = &[
         W3_ALONE,
         by(W3_ALONE, ACTIX),
         AtMost(1.1),
+    ),
+    ratio(
+        "W3",
+        "p50 at one connection against the same without batches",
+        P50,
+        W3_ALONE,
+        by(W3_ALONE, UNBATCHED),
+        AtMost(1.1),
+    ),
+    ratio(
+        "W3",
+        "p50 at four connections against the same without batches",
+        P50,
+        W3_FOUR,
+        by(W3_FOUR, UNBATCHED),
+        AtMost(1.1),
+    ),
+    ratio(
+        "W3",
+        "total CPU against the same without batches",
+        TotalCpu,
+        W3,
+        by(W3, UNBATCHED),
+        AtMost(1.0),
+    ),
+    ratio(
+        "W6",
+        "total CPU against the same without batches",
+        TotalCpu,
+        W6,
+        by(W6, UNBATCHED),
+        AtMost(1.0),
     ),
     ratio(
         "W4",
