@@ -47,16 +47,30 @@ impl Tree {
         Ok(found)
     }
 
+    /// Memory that the tree holds, in octets; what several processes share is shared out.
+    pub(crate) fn held(self) -> Result<u64> {
+        let mut octets = 0;
+        for pid in self.pids()? {
+            octets += of_line(&format!("/proc/{pid}/smaps_rollup"), "Pss:")?;
+        }
+        Ok(octets)
+    }
+
     /// Memory that the root of the tree holds, in octets.
     pub(crate) fn resident(self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|line| line.trim().strip_suffix(" kB"))
-            .ok_or("no VmRSS in /proc")?;
-        Ok(kib.trim().parse::<u64>()? * 1_024)
+        of_line(&format!("/proc/{}/status", self.0), "VmRSS:")
     }
+}
+
+/// Octets that a file tells after a name.
+fn of_line(path: &str, name: &str) -> Result<u64> {
+    let text = fs::read_to_string(path)?;
+    let kib = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|line| line.trim().strip_suffix(" kB"))
+        .ok_or_else(|| format!("{path} has no {name}"))?;
+    Ok(kib.trim().parse::<u64>()? * 1_024)
 }
 
 /// What the children of this process used that it has waited for.
@@ -123,6 +137,7 @@ mod tests {
         }
         assert!(std::hint::black_box(sum) > 0);
         assert!(tree.resident().unwrap() > 100_000);
+        assert!(tree.held().unwrap() > 100_000);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 #![expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
 
+use mimalloc::MiMalloc;
+
 mod burst;
 mod caches;
 mod cpu;
@@ -54,6 +56,10 @@ use crate::progress::say;
 use crate::run::{Run, Seen};
 use crate::stand::Stand;
 use crate::system::System;
+
+/// The floors have the allocator of the service.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What goes wrong outside of what is measured.
 pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -196,7 +196,7 @@ fn latency_table(seen: &Seen) -> String {
             open.points
                 .iter()
                 .find(|(point, _)| (point - quantile).abs() < 1e-9)
-                .map_or(0, |(_, micros)| *micros)
+                .map_or_else(|| "–".to_owned(), |(_, micros)| micros.to_string())
         };
         let _ = writeln!(
             text,

@@ -98,6 +98,9 @@ struct Ready {
 }
 
 impl<'a> Run<'a> {
+    /// No round has this number.
+    const AHEAD_OF_ROUND: u64 = 1_000_000;
+
     pub(crate) fn new(
         stand: &'a Stand,
         systems: &'a [System],
@@ -174,7 +177,12 @@ impl<'a> Run<'a> {
             for round in 1..=self.extent.rounds {
                 for workload in &group {
                     let systems = systems.iter().chain(&forgetful);
-                    for system in systems.filter(|system| workload.suits(system.kind)) {
+                    let suited: Vec<_> = systems
+                        .filter(|system| workload.suits(system.kind))
+                        .collect();
+                    // In each round another one is the first.
+                    let first = usize::try_from(round - 1)? % suited.len().max(1);
+                    for system in suited.iter().cycle().skip(first).take(suited.len()) {
                         self.cell(*workload, system, round).await?;
                     }
                     if workload.suits(Kind::Unbatched) && service.is_some() {
@@ -229,26 +237,29 @@ impl<'a> Run<'a> {
 
     /// Has a system in the state that a workload begins in.
     async fn ready(&mut self, workload: Workload, system: &System, round: u64) -> Result<Ready> {
-        let list = self.list(workload, system, round).await?;
-        let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
-        let written = self
-            .wrk
-            .list(system, &name, &list.requests, workload.empties())?;
         let connections = match workload.connections {
             0 => self.extent.connections,
             connections => connections,
         };
-        match workload.state {
-            State::Empty => self.empty(system).await?,
-            State::Warm => self.warm(system, &list.warmed).await?,
-            State::Any => {}
+        let name = format!("{}-{}", workload.name, system.name.replace(' ', "-"));
+        // Other requests than those that count.
+        let ahead = self
+            .list(workload, system, Self::AHEAD_OF_ROUND + round)
+            .await?;
+        let once = workload.empties();
+        let written = self.wrk.list(system, &name, &ahead.requests, once)?;
+        if workload.state == State::Warm {
+            self.warm(system, &ahead.warmed).await?;
         }
-        if workload.state != State::Empty {
-            // Connections, statements and branches are warm, too.
-            self.wrk
-                .run(system, &written, connections, Workload::AHEAD)
-                .await?;
+        self.wrk
+            .run(system, &written, connections, workload.ahead())
+            .await?;
+        if once {
+            self.empty(system).await?;
         }
+        self.stand.rest().await?;
+        let list = self.list(workload, system, round).await?;
+        let written = self.wrk.list(system, &name, &list.requests, once)?;
         Ok(Ready {
             list,
             written,

@@ -239,6 +239,20 @@ impl Stand {
         Ok(())
     }
 
+    /// Waits until PostgreSQL has answered what is left of the load before.
+    pub(crate) async fn rest(&self) -> Result<()> {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' \
+                   AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        for _ in 0..200 {
+            let active: i64 = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
+            if active == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// PostgreSQL's version.
     pub(crate) async fn version(&self) -> Result<String> {
         let text: String = sqlx::query_scalar("SHOW server_version")

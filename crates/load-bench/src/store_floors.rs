@@ -46,8 +46,7 @@ impl<'a> StoreFloors<'a> {
     }
 
     /// Prepared reads by id: one row a statement, 16 rows, 64 rows. What it takes to learn the ids
-    /// is measured alone and taken off the processor time, not off the throughput. Nothing where
-    /// `pgbench` is missing.
+    /// is measured alone and taken off. Nothing where `pgbench` is missing.
     pub(crate) async fn postgres(&self, round: u64) -> Result<Vec<Measured>> {
         let Some(program) = pgbench() else {
             say("no pgbench: its floors are left out");
@@ -71,7 +70,7 @@ impl<'a> StoreFloors<'a> {
                 round,
                 connections: Self::CLIENTS,
                 requests: whole(both.done * sample),
-                requests_per_second: both.per_second * sample,
+                requests_per_second: without(both.per_second, alone.per_second) * sample,
                 postgres_us,
                 total_us: postgres_us,
                 generator_us: (both.generator_us - alone.generator_us).max(0.0) / sample,
@@ -200,6 +199,11 @@ impl<'a> StoreFloors<'a> {
     }
 }
 
+/// How many a second a half of a transaction would be, by how many the whole is and the other half.
+fn without(both: f64, other: f64) -> f64 {
+    1.0 / (1.0 / both - 1.0 / other).max(f64::MIN_POSITIVE)
+}
+
 /// It comes with the server, or with its client on PATH.
 fn pgbench() -> Option<PathBuf> {
     let beside = find_postgres().ok().map(|folder| folder.join("pgbench"));
@@ -230,6 +234,11 @@ fn whole(number: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rate_of_a_half_is_told_from_the_whole() {
+        assert!((without(1.0, 2.0) - 2.0).abs() < 1e-9);
+    }
 
     #[test]
     fn pgbench_is_read() {

@@ -104,8 +104,6 @@ impl Workload {
     /// was read once is no miss.
     const MISSES: usize = 400_000;
     const PAGE: usize = 50;
-    /// How long a system does it before it is measured.
-    pub(crate) const AHEAD: Duration = Duration::from_secs(1);
     /// Octets of the cache that a user is given where all have to fit.
     const ROOM: u64 = 1_536;
 
@@ -158,6 +156,15 @@ impl Workload {
     /// Whether so many users are read that a quick look has no time for it.
     pub(crate) const fn is_long(&self) -> bool {
         matches!(self.kind, Ask::HotOf(_))
+    }
+
+    /// How long a system does it before it is measured: connections, statements and branches are
+    /// warm then. Of a million users memory has those of the last minute, once it is over.
+    pub(crate) const fn ahead(&self) -> Duration {
+        match self.kind {
+            Ask::HotOf(1_000_000..) => Duration::from_secs(75),
+            _ => Duration::from_secs(1),
+        }
     }
 
     /// Whether it needs the cursors of a system's pages.
@@ -247,7 +254,8 @@ impl Workload {
             }
             Ask::Mixed => {
                 warmed = hot();
-                (mixed(&warmed, Self::LENGTH, round)?, Expected::ChangingUser)
+                let requests = mixed(&warmed, 4 * Self::LENGTH, round)?;
+                (requests, Expected::ChangingUser)
             }
             Ask::Miss => (users(different(ids, Self::MISSES, round)), Expected::User),
             Ask::Page(percent) => pages(ids, cursors.pages(percent, Self::PAGE)?),

@@ -3,12 +3,15 @@
 -- sent once, by one thread; without it they are sent again and again.
 -- Both files are mapped rather than read: wrk starts its first thread before it makes the second one ready.
 
-local started = 0
+local threads = {}
 
 function setup(thread)
-  thread:set("number", started)
-  started = started + 1
+  thread:set("number", #threads)
+  threads[#threads + 1] = thread
 end
+
+-- So many were sent, by each thread for itself.
+sent = 0
 
 local ffi = require("ffi")
 ffi.cdef([[
@@ -44,7 +47,7 @@ function init(args)
   end
 end
 
-local function sent(index)
+local function at_index(index)
   local start = starts[index]
   return ffi.string(octets + start, starts[index + 1] - start)
 end
@@ -55,10 +58,11 @@ function request()
     -- then nobody reads.
     wrk.thread:stop()
     ffi.C.kill(ffi.C.getpid(), interrupt)
-    return sent(last - 1)
+    return at_index(last - 1)
   end
-  local request = sent(at)
+  local request = at_index(at)
   at = at + 1
+  sent = sent + 1
   if not last and at == count then
     at = 0
   end
@@ -66,9 +70,13 @@ function request()
 end
 
 function done(summary, latency)
+  local all = 0
+  for _, thread in ipairs(threads) do
+    all = all + thread:get("sent")
+  end
   io.write(string.format(
-    "RESULT requests=%d micros=%d bytes=%d broken=%d refused=%d p50=%d p90=%d p99=%d p999=%d max=%d\n",
-    summary.requests, summary.duration, summary.bytes,
+    "RESULT requests=%d sent=%d micros=%d bytes=%d broken=%d refused=%d p50=%d p90=%d p99=%d p999=%d max=%d\n",
+    summary.requests, all, summary.duration, summary.bytes,
     summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
     summary.errors.status,
     latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max))

@@ -28,10 +28,13 @@ pub(crate) struct Closed {
     pub(crate) requests: u64,
     pub(crate) took: Duration,
     pub(crate) bytes: u64,
-    /// Connections that failed and answers that did not come.
-    pub(crate) broken: u64,
+    /// Connections that failed, and answers that took too long.
+    broken: u64,
     /// Statuses from 400 up.
-    pub(crate) refused: u64,
+    refused: u64,
+    /// Sent and not answered, but for those that the end came before: a server that closes its
+    /// connections loses some.
+    lost: u64,
     pub(crate) p50: Duration,
     pub(crate) p90: Duration,
     pub(crate) p99: Duration,
@@ -134,7 +137,7 @@ impl Wrk {
             .await?;
         let generator = cpu::of_ended_children()?.saturating_sub(before);
         let printed = String::from_utf8_lossy(&output.stdout);
-        let closed = parsed(&printed).ok_or_else(|| {
+        let closed = parsed(&printed, connections).ok_or_else(|| {
             let errors = String::from_utf8_lossy(&output.stderr);
             format!("wrk ended with {}: {errors}{printed}", output.status)
         })?;
@@ -171,7 +174,14 @@ fn octets(request: &Request, common: &str) -> String {
     octets
 }
 
-fn parsed(printed: &str) -> Option<Closed> {
+impl Closed {
+    /// Requests without an answer, or with one that is none.
+    pub(crate) const fn failed(&self) -> u64 {
+        self.broken + self.refused + self.lost
+    }
+}
+
+fn parsed(printed: &str, connections: u32) -> Option<Closed> {
     let line = printed
         .lines()
         .find_map(|line| line.strip_prefix("RESULT "))?;
@@ -182,8 +192,12 @@ fn parsed(printed: &str) -> Option<Closed> {
             .ok()
     };
     let time = |name: &str| number(name).map(Duration::from_micros);
+    let requests = number("requests")?;
+    // One is made to look at before the first is sent.
+    let under_way = u64::from(connections) + 1;
     Some(Closed {
-        requests: number("requests")?,
+        requests,
+        lost: number("sent")?.saturating_sub(requests + under_way),
         took: time("micros")?,
         bytes: number("bytes")?,
         broken: number("broken")?,
@@ -220,12 +234,14 @@ mod tests {
 
     #[test]
     fn the_line_of_the_script_is_read() {
-        let line = "Running\nRESULT requests=12 micros=1000000 bytes=99 broken=1 refused=2 p50=3 p90=4 p99=5 p999=6 max=7\n";
-        let closed = parsed(line).unwrap();
+        let line = "Running\nRESULT requests=12 sent=20 micros=1000000 bytes=99 broken=1 refused=2 p50=3 p90=4 p99=5 p999=6 max=7\n";
+        let closed = parsed(line, 4).unwrap();
         assert_eq!((closed.requests, closed.bytes), (12, 99));
-        assert_eq!((closed.broken, closed.refused), (1, 2));
+        let lost = 20 - 12 - 5;
+        assert_eq!((closed.broken, closed.refused, closed.lost), (1, 2, lost));
+        assert_eq!(closed.failed(), 6);
         assert_eq!(closed.took, Duration::from_secs(1));
         assert_eq!(closed.max, Duration::from_micros(7));
-        assert!(parsed("unable to connect").is_none());
+        assert!(parsed("unable to connect", 4).is_none());
     }
 }

@@ -49,7 +49,7 @@ impl Run<'_> {
         if closed.requests == 0 {
             // A cost would be divided by nothing.
             say(&format!("{name}, {}: no answer in time", system.name));
-            let failed = closed.broken + closed.refused;
+            let failed = closed.failed();
             if failed > 0 {
                 let text = format!("{name}, {}: {failed} requests failed", system.name);
                 self.seen.wrong.push(text);
@@ -64,7 +64,8 @@ impl Run<'_> {
             ));
         }
         let per_request = |from: Duration, to: Duration| {
-            to.saturating_sub(from).as_secs_f64() * 1e6 / closed.requests as f64
+            // What was compared beside the load took its time as well.
+            to.saturating_sub(from).as_secs_f64() * 1e6 / (closed.requests + sampled.answers) as f64
         };
         let service_us = per_request(before.service, after.service);
         let postgres_us = per_request(before.postgres, after.postgres);
@@ -84,19 +85,19 @@ impl Run<'_> {
             postgres_us,
             redis_us,
             total_us: service_us + postgres_us + redis_us,
-            generator_us: per_request(Duration::ZERO, closed.generator),
+            generator_us: closed.generator.as_secs_f64() * 1e6 / closed.requests as f64,
             p50_us: micros(closed.p50),
             p90_us: micros(closed.p90),
             p99_us: micros(closed.p99),
             p999_us: micros(closed.p999),
             max_us: micros(closed.max),
             octets_per_answer: closed.bytes as f64 / closed.requests as f64,
-            failed: closed.broken + closed.refused,
+            failed: closed.failed(),
             compared: sampled.answers,
             wrong: sampled.wrong.len() as u64,
             checksum: sampled.checksum.map(|checksum| format!("{checksum:08x}")),
             queries: None,
-            resident_mib: system.service.resident().unwrap_or_default() as f64 / 1_048_576.0,
+            resident_mib: system.service.held().unwrap_or_default() as f64 / 1_048_576.0,
         }]);
         if workload.writes() {
             self.stand.clean().await?;
