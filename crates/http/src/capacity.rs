@@ -42,6 +42,7 @@ pub(crate) struct Capacity {
     streams: AtomicUsize,
     max_streams: usize,
     shares: Shares,
+    stream_shares: Shares,
     usual: UsualTimes,
     clock: Arc<dyn Clock>,
     metrics: CapacityMetrics,
@@ -54,6 +55,7 @@ pub(crate) struct Capacity {
 pub(crate) struct Place {
     capacity: Arc<Capacity>,
     share: Option<Share>,
+    stream_share: Option<Share>,
     class: Class,
     usual: Option<Arc<Usual>>,
     began: Duration,
@@ -78,6 +80,7 @@ impl Capacity {
             streams: AtomicUsize::new(0),
             max_streams: settings.max_streams,
             shares: Shares::new(),
+            stream_shares: Shares::new(),
             usual: UsualTimes::default(),
             clock,
             metrics: metrics.capacity(),
@@ -127,6 +130,13 @@ impl Capacity {
                 return Err(self.refuse(class));
             }
             place.class = Class::Stream;
+            let share = self.stream_shares.enter(caller);
+            // The last one is for somebody else.
+            let has_enough = share.taken() > self.max_streams.saturating_sub(1).max(1);
+            place.stream_share = Some(share);
+            if has_enough {
+                return Err(self.refuse(class));
+            }
         } else {
             place.usual = Some(self.usual.of(route));
         }
@@ -158,6 +168,7 @@ impl Capacity {
         Place {
             capacity: Arc::clone(self),
             share: None,
+            stream_share: None,
             // Until its own place is taken, a stream holds that of any request.
             class: if class == Class::Stream {
                 Class::Read
@@ -223,7 +234,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        drop(self.share.take());
+        drop((self.share.take(), self.stream_share.take()));
         if self.class == Class::Health {
             return;
         }

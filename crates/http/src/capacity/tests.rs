@@ -15,7 +15,7 @@ struct Fixture {
 fn fixture(max_in_flight: usize) -> Fixture {
     let settings = HttpSettings {
         max_in_flight,
-        max_streams: 2,
+        max_streams: 3,
         target_latency: Duration::from_millis(100),
         ..HttpSettings::default()
     };
@@ -58,6 +58,18 @@ fn places_run_out_for_streams_first_then_for_reads_and_for_writes_last() {
     assert_eq!(fixture.capacity.taken.load(Ordering::Relaxed), 0);
     assert_eq!(fixture.capacity.streams.load(Ordering::Relaxed), 0);
     assert_eq!(fixture.fill(Class::Write, 1).len(), 100);
+}
+
+#[test]
+fn the_last_stream_is_not_for_somebody_who_has_all_others() {
+    let fixture = fixture(100);
+    let held = fixture.fill(Class::Stream, 1);
+    assert_eq!(held.len(), 2);
+    let other = fixture.fill(Class::Stream, 2);
+    assert_eq!(other.len(), 1);
+    assert!(fixture.capacity.enter(Class::Stream, ROUTE, 3).is_err());
+    drop((held, other));
+    assert_eq!(fixture.fill(Class::Stream, 2).len(), 2);
 }
 
 #[test]
