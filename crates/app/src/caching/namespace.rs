@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use roster_domain::ports::{CacheNamespace, ChangeLog};
+use roster_domain::ports::{CacheNamespace, ChangeLog, StoreError};
 
 use super::near_cache::NearCache;
 use crate::Runtime;
@@ -89,6 +89,16 @@ impl Namespace {
         self.ask_alone().await
     }
 
+    /// Has the database replace an epoch, unless somebody else has, and goes on with what it says.
+    ///
+    /// Nobody asks meanwhile: who was told the old epoch before would take it for the latest.
+    pub(super) async fn raise(&self, from: u128, to: u128) -> Result<(), StoreError> {
+        let _asking = self.asking.lock().await;
+        let namespace = self.change_log.raise_epoch(from, to).await?;
+        self.adopt(namespace);
+        Ok(())
+    }
+
     async fn ask_alone(&self) -> Option<CacheNamespace> {
         match self.change_log.namespace().await {
             Ok(namespace) => {
@@ -110,7 +120,7 @@ impl Namespace {
     /// The namespace and the era change in one step for whoever asks for the namespace: who has
     /// a ticket of the new era is told the new one, and who is told the new one finds his ticket
     /// of the old era void. A value of one epoch is never answered by the proof of another.
-    pub(super) fn adopt(&self, namespace: CacheNamespace) {
+    fn adopt(&self, namespace: CacheNamespace) {
         let mut known = self.lock();
         let before = known.namespace.replace(namespace);
         if before.is_some_and(|before| before != namespace) {
@@ -128,25 +138,28 @@ impl Namespace {
 mod tests {
     use async_trait::async_trait;
     use roster_adapters_memory::{ManualClock, SequentialIds, TokioSpawner};
-    use roster_domain::ports::{Incarnation, Invalidation, PendingChanges, StoreError};
+    use roster_domain::ports::{Incarnation, Invalidation, PendingChanges};
 
     use super::*;
 
-    /// Answers after everybody has had a turn.
-    struct Slow;
+    /// Looks at once, and answers after everybody has had a turn.
+    struct Late(Mutex<u128>);
+
+    fn of(epoch: u128) -> CacheNamespace {
+        CacheNamespace { database: 1, epoch }
+    }
 
     #[async_trait]
-    impl ChangeLog for Slow {
+    impl ChangeLog for Late {
         async fn namespace(&self) -> Result<CacheNamespace, StoreError> {
+            let epoch = *self.0.lock().unwrap();
             tokio::task::yield_now().await;
-            Ok(CacheNamespace {
-                database: 1,
-                epoch: 2,
-            })
+            Ok(of(epoch))
         }
 
-        async fn raise_epoch(&self, _: u128, _: u128) -> Result<CacheNamespace, StoreError> {
-            self.namespace().await
+        async fn raise_epoch(&self, _: u128, to: u128) -> Result<CacheNamespace, StoreError> {
+            *self.0.lock().unwrap() = to;
+            Ok(of(to))
         }
 
         async fn pending(&self, _: &Incarnation, _: u32) -> Result<PendingChanges, StoreError> {
@@ -163,14 +176,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_who_ask_while_nothing_is_known_get_the_answer() {
-        let runtime = Runtime {
+    async fn what_was_asked_before_the_epoch_was_raised_is_not_taken_for_later() {
+        let runtime = runtime();
+        let near = Arc::new(NearCache::counting(Arc::clone(&runtime.clock)));
+        let log = Arc::new(Late(Mutex::new(1)));
+        let namespace = Arc::new(Namespace::new(log, near, runtime));
+        let (asked, raised) = futures::join!(namespace.ask(), namespace.raise(1, 2));
+        raised.unwrap();
+        assert_eq!(asked.map(|asked| asked.epoch), Some(1));
+        let current = namespace.current().await.map(|current| current.epoch);
+        assert_eq!(current, Some(2));
+    }
+
+    fn runtime() -> Runtime {
+        Runtime {
             clock: Arc::new(ManualClock::default()),
             ids: Arc::new(SequentialIds::default()),
             tasks: Arc::new(TokioSpawner),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn all_who_ask_while_nothing_is_known_get_the_answer() {
+        let runtime = runtime();
         let near = Arc::new(NearCache::counting(Arc::clone(&runtime.clock)));
-        let namespace = Arc::new(Namespace::new(Arc::new(Slow), near, runtime));
+        let namespace = Arc::new(Namespace::new(Arc::new(Late(Mutex::new(2))), near, runtime));
         let asked = (0..16).map(|_| namespace.current());
         let answers = futures::future::join_all(asked).await;
         assert!(answers.iter().all(Option::is_some), "{answers:?}");

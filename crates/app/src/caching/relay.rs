@@ -210,8 +210,7 @@ impl Relay {
     /// Makes every value of this epoch a miss, unless somebody else has.
     async fn raise_from(&self, epoch: u128) -> Result<(), StoreError> {
         let to = u128::from_be_bytes(self.runtime.ids.random_token());
-        let namespace = self.change_log.raise_epoch(epoch, to).await?;
-        self.namespace.adopt(namespace);
+        self.namespace.raise(epoch, to).await?;
         self.observer.observe(CacheEvent::EpochRaised);
         Ok(())
     }
