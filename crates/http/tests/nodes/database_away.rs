@@ -40,6 +40,7 @@ async fn f06_without_its_database_warm_reads_go_on_and_writes_are_refused() {
         database.node_with(NodeOptions {
             database_url: url.to_string(),
             redis_url: redis.url(node),
+            flags: vec!["--redis-command-timeout=500ms".to_owned()],
             ..NodeOptions::default()
         })
     };

@@ -251,10 +251,13 @@ impl Latencies {
         let (subject, reference): (Vec<_>, Vec<_>) =
             pairs.map(|pair| (pair.subject, pair.reference)).unzip();
         assert!(subject.len() > 100, "only {} reads", subject.len());
+        // One read a second tries whether Redis is back, however few there are.
+        let reads = u32::try_from(subject.len()).unwrap();
+        let share = (1.0 - 3.0 / f64::from(reads)).min(0.99);
         Self {
             reads: subject.len(),
-            subject: quantile(&subject, 0.99),
-            reference: quantile(&reference, 0.99),
+            subject: quantile(&subject, share),
+            reference: quantile(&reference, share),
         }
     }
 

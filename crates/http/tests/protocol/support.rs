@@ -12,6 +12,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use roster_adapters_postgres::{
     PostgresChangeLog, PostgresPool, PostgresSettings, PostgresUserWrites, PostgresUsers, connect,
@@ -96,7 +97,11 @@ impl World {
         })
         .await?;
         let client = redis::Client::open(redis.url()).unwrap();
-        let raw = client.get_multiplexed_async_connection().await.unwrap();
+        let patient = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let raw = client.get_multiplexed_async_connection_with_config(&patient);
+        let raw = raw.await.unwrap();
         let prefix = format!(
             "t{}",
             Uuid::from_bytes(runtime().ids.random_token()).simple()
@@ -139,6 +144,7 @@ impl World {
             connect_timeout: PATIENCE,
             command_timeout: PATIENCE,
             relay_timeout: PATIENCE,
+            heartbeat_timeout: PATIENCE,
             ..RedisSettings::new(self.redis.url())
         };
         let redis = RedisUserCache::observed(settings, Arc::<Events>::clone(&events)).unwrap();

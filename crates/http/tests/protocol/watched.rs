@@ -323,11 +323,6 @@ impl UserCache for WatchedCache {
         if is_request() {
             self.after_get.pass().await;
         }
-        if let Ok(found) = &found {
-            let leased = |found: &&CacheLookup| matches!(found, CacheLookup::Leased { .. });
-            let leased = found.reply.iter().filter(leased).count();
-            self.waits.fetch_add(leased, Ordering::SeqCst);
-        }
         found
     }
 

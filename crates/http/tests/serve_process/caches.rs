@@ -159,8 +159,13 @@ async fn a_shared_cache_is_looked_at_and_cleared_and_its_loss_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let url = redis.url();
     let flags = ["--database-url", database.url(), "--redis-url", &url];
+    // However busy the machine is, the stores are waited for.
+    let patient = [
+        "--redis-command-timeout=500ms",
+        "--database-acquire-timeout=2s",
+    ];
     run(folder.path(), &[["migrate"].as_slice(), &flags].concat());
-    let (service, _server) = Service::start(folder.path(), &flags);
+    let (service, _server) = Service::start(folder.path(), &[&flags[..], &patient].concat());
     let shared =
         async |member: &str| service.json("/v1/admin/cache").await["shared"][member].clone();
     eventually(async || shared("bound_seconds").await.is_f64()).await;
@@ -169,8 +174,9 @@ async fn a_shared_cache_is_looked_at_and_cleared_and_its_loss_is_seen() {
     assert!(status.contains("an answer is at most"), "{status}");
 
     let id = service.create().await;
-    // What the relay delivers later would be a floor where the eviction left nothing.
+    // What is delivered later would be a floor where the eviction left nothing.
     eventually(async || shared("relayed").await != json!(0)).await;
+    eventually(async || shared("pending_invalidations").await == json!(0)).await;
     service.warm(&id).await;
     let of = format!("/v1/admin/cache/users/{id}");
     let tiers = service.json(&of).await;

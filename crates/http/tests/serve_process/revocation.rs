@@ -35,7 +35,8 @@ async fn refused_within_a_second(redis_fate: Redis) {
     let flags = ["--database-url", database.url(), "--redis-url", &url];
     run(folder.path(), &[["migrate"].as_slice(), &flags].concat());
     // It is asked again and again until it is refused, and 20 times more.
-    let flags = [flags.as_slice(), &["--quota-refused", "none"]].concat();
+    let patient = ["--quota-refused=none", "--database-acquire-timeout=2s"];
+    let flags = [flags.as_slice(), &patient].concat();
     let (one, other) = (
         Server::start(folder.path(), &flags),
         Server::start(folder.path(), &flags),

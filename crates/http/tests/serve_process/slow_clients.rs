@@ -59,15 +59,18 @@ async fn heads_that_drip_in_are_cut_off_while_others_are_served() {
         drips.spawn(drip(connect(&server).await));
     }
     let mut served = 0;
+    // A connection for each request.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0);
+    let client = client.build().unwrap();
     while !drips.is_empty() {
-        let answer = reqwest::get(server.url("/v1/users")).await.unwrap();
+        let answer = client.get(server.url("/v1/users")).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         served += 1;
         while let Some(ended) = drips.try_join_next() {
             assert!(ended.unwrap() < 600, "a head may take a second, not thirty");
         }
     }
-    assert!(served > 10, "{served}");
+    assert!(served >= 3, "{served}");
 }
 
 #[tokio::test]
@@ -75,7 +78,7 @@ async fn a_connection_without_a_request_ends_and_one_with_requests_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(
         folder.path(),
-        &["--auth", "off", "--http-idle-timeout", "400ms"],
+        &["--auth", "off", "--http-idle-timeout", "2s"],
     );
     let idle = connect(&server).await;
     let mut used = connect(&server).await;

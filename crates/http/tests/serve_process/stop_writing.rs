@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -287,8 +288,11 @@ async fn exchange(mut stream: TcpStream, token: &str, write: &Write) -> io::Resu
 
 async fn open(folder: &Path) -> SqliteConnection {
     let path = folder.join("roster-data/roster.db");
-    let url = format!("sqlite://{}", path.display());
-    SqliteConnection::connect(&url).await.unwrap()
+    // The server writes all the time: its lock is free for short moments only.
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(PATIENCE);
+    SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 /// The ids of all rows of each mark.
