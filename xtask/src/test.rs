@@ -1,5 +1,6 @@
 //! Every test of the workspace, on real servers.
 
+use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -24,7 +25,7 @@ const LONG: [&str; 9] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Handed to cargo-nextest, or to `cargo test` where that is not installed
+    /// Handed to cargo-nextest, or to `cargo test` where that is not installed and need not be
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     forwarded: Vec<String>,
 }
@@ -38,12 +39,19 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    let has_nextest = is_there("cargo-nextest", &["--version"]);
+    if !has_nextest && env::var_os("REQUIRE_SERVICES").is_some_and(|value| value == "1") {
+        return Err(Failure::new(
+            "REQUIRE_SERVICES=1, and cargo-nextest is not installed: with `cargo test`, tests that \
+             measure times would run beside others; `cargo install --locked cargo-nextest` helps",
+        ));
+    }
     let services = services::for_tests()?;
     let forwarded = args
         .scope()
         .into_iter()
         .chain(args.forwarded.iter().map(String::as_str));
-    if !is_there("cargo-nextest", &["--version"]) {
+    if !has_nextest {
         let tests = cargo(["test", "--no-fail-fast"].into_iter().chain(forwarded));
         counted(with(&services, tests))?;
         return if args.forwarded.is_empty() {

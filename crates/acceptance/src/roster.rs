@@ -31,6 +31,16 @@ pub(crate) struct Roster {
 const EVERYTHING: &str = "users:read users:write users:admin feeds:write ops";
 
 impl Launch {
+    /// The same, with more in its environment.
+    pub(crate) fn with(&self, settings: &[(&str, &str)]) -> Self {
+        let mut launch = self.clone();
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        launch.env.extend(settings);
+        launch
+    }
+
     /// Starts the service on free ports and waits until it is ready.
     pub(crate) async fn serve(&self) -> Result<Roster> {
         let mut last = String::new();

@@ -280,7 +280,11 @@ mod tests {
         };
         let mut plain = PgConnection::connect(database.url()).await.unwrap();
         assert_eq!(compiles(&mut plain).await, "on");
-        let pool = connect(&PostgresSettings::new(database.url())).unwrap();
+        let settings = PostgresSettings {
+            acquire_timeout: Duration::from_secs(30),
+            ..PostgresSettings::new(database.url())
+        };
+        let pool = connect(&settings).unwrap();
         assert_eq!(compiles(&mut pool.acquire().await.unwrap()).await, "off");
     }
 }

@@ -145,10 +145,10 @@ fn is_ready(address: SocketAddr) -> bool {
     let asked = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
-            "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
+        // In one piece: `write!` sends each part by itself.
+        let request =
+            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer)?;
         Ok(answer == *b"HTTP/1.1 200")
@@ -167,8 +167,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut asked = [0; 1_024];
-            let _ = stream.read(&mut asked).unwrap();
+            // All of it: what is left unread resets the connection, and the answer with it.
+            let mut asked = Vec::new();
+            let mut part = [0; 1_024];
+            while !asked.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut part).unwrap();
+                assert!(read > 0, "the request has no end");
+                asked.extend_from_slice(&part[..read]);
+            }
             stream.write_all(line.as_bytes()).unwrap();
         });
         address

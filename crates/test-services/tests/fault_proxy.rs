@@ -145,7 +145,7 @@ fn cut_ends_a_black_hole_and_drops_what_it_held() {
 fn delay_makes_each_direction_wait() {
     let proxy = FaultProxy::start(echo_server());
     let mut client = connect(&proxy);
-    proxy.set(Fault::Delay(SHORT));
+    proxy.set(Fault::Delay(Duration::from_secs(2)));
     client.set_read_timeout(Some(SHORT)).unwrap();
     client.write_all(b"slow").unwrap();
     assert_eq!(

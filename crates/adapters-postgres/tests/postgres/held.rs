@@ -117,7 +117,7 @@ async fn a_connection_does_not_rest_within_a_transaction() {
     };
     let hurried = connect(&PostgresSettings {
         max_connections: 1,
-        statement_timeout: Duration::from_millis(50),
+        statement_timeout: Duration::from_secs(1),
         ..patient(store.database.url())
     })
     .unwrap();

@@ -125,7 +125,7 @@ async fn owner(sql: &mut PgConnection, round: u64) -> UserId {
 async fn a_key_that_another_process_holds_is_in_progress() {
     let Some(store) = store().await else { return };
     let pool = connect(&PostgresSettings {
-        statement_timeout: Duration::from_millis(100),
+        statement_timeout: Duration::from_secs(1),
         ..patient(store.database.url())
     })
     .unwrap();
@@ -141,7 +141,8 @@ async fn a_key_that_another_process_holds_is_in_progress() {
         "{refused:?}"
     );
     holding.rollback().await.unwrap();
-    let performed = writes
+    let performed = store
+        .writes()
         .perform(&creation(1, 1), later(1), Some(once(1)))
         .await;
     assert!(matches!(performed, Ok(Performed::Done(_))), "{performed:?}");

@@ -5,7 +5,7 @@ use roster_adapters_postgres::{
 };
 use sqlx::{Connection as _, PgConnection};
 
-use crate::support::{database, empty_database};
+use crate::support::{database, empty_database, patient};
 
 const LATEST: i64 = 28;
 
@@ -231,7 +231,7 @@ async fn the_status_tells_a_schema_that_is_not_this_release_s() {
         return;
     };
     let url = database.url();
-    let pool = connect(&PostgresSettings::new(url)).unwrap();
+    let pool = connect(&patient(url)).unwrap();
     let empty = migration_status(&pool).await.unwrap();
     assert!(!empty.is_current());
     assert_eq!((empty.pending, empty.latest), (versions(), LATEST));

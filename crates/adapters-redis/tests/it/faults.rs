@@ -6,6 +6,7 @@ use std::time::Duration;
 use roster_adapters_redis::{RedisEvent, RedisReadiness, RedisSettings, RedisUserCache};
 use roster_domain::ports::{CacheError, CacheLookup, FillOutcome, Readiness, UserCache};
 use roster_test_services::{Fault, FaultProxy, RedisServer, or_skip};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::support::{ID, OURS, cache, floor, get, granted, patient, until, version};
@@ -29,8 +30,10 @@ async fn at_once(cache: &RedisUserCache) -> CacheError {
 /// A cache behind a proxy, with the limits that it has in earnest.
 async fn proxied(server: &RedisServer) -> (Arc<RedisUserCache>, FaultProxy) {
     let proxy = FaultProxy::start(server.addr());
+    let earnest = RedisSettings::new("");
     let mut settings = patient(&format!("redis://{}", proxy.addr()));
-    settings.command_timeout = RedisSettings::new("").command_timeout;
+    settings.command_timeout = earnest.command_timeout;
+    settings.heartbeat_timeout = earnest.heartbeat_timeout;
     (cache(settings).await.0, proxy)
 }
 
@@ -126,9 +129,18 @@ async fn a_slow_connection_that_brings_replies_is_kept() {
     let (cache, tally) = cache(settings).await;
     // There and back takes longer than a heartbeat may.
     proxy.set(Fault::Delay(Duration::from_millis(300)));
-    for _ in 0..5 {
-        assert_eq!(get(&cache).await.unwrap(), floor(0));
+    // Of several callers one is answered well before two heartbeats are missed.
+    let mut callers = JoinSet::new();
+    for caller in 0..4_u32 {
+        let cache = Arc::clone(&cache);
+        callers.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(75) * caller).await;
+            for _ in 0..5 {
+                assert_eq!(get(&cache).await.unwrap(), floor(0));
+            }
+        });
     }
+    callers.join_all().await;
     assert_eq!(tally.of(RedisEvent::Disconnected), 0);
 }
 

@@ -350,7 +350,7 @@ async fn a_relay_waits_longer_than_a_request() {
     settings.relay_timeout = Duration::from_secs(10);
     let (cache, _) = cache(settings).await;
     let relay = RedisCacheRelay::new(&cache);
-    proxy.set(Fault::Delay(Duration::from_millis(40)));
+    proxy.set(Fault::Delay(Duration::from_millis(500)));
     let refusal = get(&cache).await.unwrap_err();
     assert!(matches!(refusal, CacheError::TimedOut), "{refusal}");
     assert!(mark(&*begin(&relay).await).await.unwrap());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use roster_adapters_redis::{
     PayloadFault, RedisEvent, RedisObserver, RedisSettings, RedisUserCache,
@@ -241,11 +242,14 @@ impl Bench {
     }
 }
 
-/// Settings whose call limit a busy machine does not reach.
+/// Settings whose limits a busy machine does not reach.
 pub(crate) fn patient(url: &str) -> RedisSettings {
     let mut settings = RedisSettings::new(url);
     settings.command_timeout = PATIENCE;
+    settings.relay_timeout = PATIENCE;
     settings.connect_timeout = PATIENCE;
+    // Silence is found when two in a row were missed, which is within what is waited for.
+    settings.heartbeat_timeout = Duration::from_secs(2);
     settings
 }
 
@@ -260,7 +264,14 @@ pub(crate) async fn cache(settings: RedisSettings) -> (Arc<RedisUserCache>, Arc<
 
 pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
     let client = redis::Client::open(server.url()).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
+    // The driver waits half a second for a reply.
+    let patient = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    client
+        .get_multiplexed_async_connection_with_config(&patient)
+        .await
+        .unwrap()
 }
 
 /// Waits for something that must come true, and no longer than is patient.

@@ -3,11 +3,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use roster_adapters_sqlite::{SqliteSettings, SqliteStore, SqliteUsers, open};
+use roster_adapters_sqlite::{SqliteStore, SqliteUsers, open};
 use roster_domain::ports::{StoreError, UserRepository as _, WriteError};
 use roster_port_contracts::samples::{new_user, user_id};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::support::patient;
 
 /// Set for the process that is killed: the database file, and the first number it writes.
 const CHILD: &str = "ROSTER_SQLITE_TEST_WRITER";
@@ -20,9 +22,7 @@ async fn writing_process() {
     };
     let (path, first) = given.split_once('|').unwrap();
     let first: u64 = first.parse().unwrap();
-    let store = open(Path::new(path), &SqliteSettings::default())
-        .await
-        .unwrap();
+    let store = open(Path::new(path), &patient()).await.unwrap();
     let writers = (0..100).map(|writer| {
         let store = store.clone();
         tokio::spawn(async move { write_until_refused(&store, first + writer).await })
@@ -90,7 +90,7 @@ async fn assert_intact(path: &Path, acknowledged: &BTreeSet<u64>) {
         .unwrap();
     assert_eq!(verdict, "ok");
     raw.close().await.unwrap();
-    let store = open(path, &SqliteSettings::default()).await.unwrap();
+    let store = open(path, &patient()).await.unwrap();
     let users = SqliteUsers::new(&store);
     let numbers: Vec<_> = acknowledged.iter().copied().collect();
     for some in numbers.chunks(256) {
@@ -133,7 +133,7 @@ async fn a_full_disk_refuses_writes_and_breaks_nothing() {
     assert!(acknowledged.len() > 100);
     assert_intact(&path, &acknowledged).await;
     // With room again it goes on.
-    let store = open(&path, &SqliteSettings::default()).await.unwrap();
+    let store = open(&path, &patient()).await.unwrap();
     let users = SqliteUsers::new(&store);
     users.insert(&new_user(9_000_000)).await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use roster_adapters_sqlite::{SqliteSettings, open};
+use roster_adapters_sqlite::open;
 use roster_domain::ports::{Once, Outcome, Write};
 use roster_domain::{Fingerprint, KeySlot, NewUser};
 use roster_port_contracts::StoreFixture;
@@ -11,7 +11,7 @@ use roster_port_contracts::samples::{
     activity, email, later, name, new_user, notification, rename, user_id,
 };
 
-use crate::support::{Fixture, fixture};
+use crate::support::{Fixture, fixture, patient};
 
 const CANARY: &str = "canary";
 
@@ -101,9 +101,7 @@ async fn rows_of_a_release_without_keys_get_theirs_when_the_file_is_opened() {
         .execute(&mut raw)
         .await
         .unwrap();
-    let store = open(&fixture.path(), &SqliteSettings::default())
-        .await
-        .unwrap();
+    let store = open(&fixture.path(), &patient()).await.unwrap();
     let stored: Vec<(Vec<u8>, String, String, i64, i64)> = sqlx::query_as(
         "SELECT id, search_name, search_email, search_shared, version FROM users ORDER BY id",
     )

@@ -5,7 +5,7 @@ use roster_domain::ports::{Readiness as _, StoreError, WriteError};
 use roster_port_contracts::StoreFixture as _;
 use roster_port_contracts::samples::{later, new_user, rename, user_id};
 
-use crate::support::{Fixture, fixture, fixture_with};
+use crate::support::{Fixture, fixture, fixture_with, patient};
 
 fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, WriteError>) -> bool {
     matches!(result, Err(WriteError::Store(StoreError::Unavailable(_))))
@@ -15,7 +15,7 @@ fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, WriteError>) -> bool {
 async fn a_write_that_cannot_begin_in_time_is_never_begun() {
     let settings = SqliteSettings {
         writer_queue_timeout: Duration::from_millis(50),
-        ..SqliteSettings::default()
+        ..patient()
     };
     let fixture = fixture_with(&settings).await;
     let mut other = fixture.raw().await;

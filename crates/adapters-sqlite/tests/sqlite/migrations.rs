@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use roster_adapters_sqlite::{
-    MigrateError, OpenError, SqliteSettings, migrate, migration_status, open, revert,
-};
+use roster_adapters_sqlite::{MigrateError, OpenError, migrate, migration_status, open, revert};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::support::patient;
 
 fn database() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
@@ -72,7 +72,7 @@ async fn a_version_that_was_changed_afterwards_is_refused() {
         .execute(&mut raw(&path).await)
         .await
         .unwrap();
-    let refused = open(&path, &SqliteSettings::default()).await.unwrap_err();
+    let refused = open(&path, &patient()).await.unwrap_err();
     match refused {
         OpenError::Migrate { source, .. } => {
             assert!(
@@ -96,7 +96,7 @@ async fn what_a_newer_release_added_does_not_disturb() {
     .execute(&mut raw(&path).await)
     .await
     .unwrap();
-    open(&path, &SqliteSettings::default()).await.unwrap();
+    open(&path, &patient()).await.unwrap();
     let status = migration_status(&path).await.unwrap();
     assert!(status.is_current());
     assert_eq!(status.newer, [9_999]);
@@ -115,6 +115,6 @@ async fn a_file_that_is_no_database_is_refused_by_name() {
         "not a database, but long enough to be taken for one".repeat(99),
     )
     .unwrap();
-    let refused = open(&path, &SqliteSettings::default()).await.unwrap_err();
+    let refused = open(&path, &patient()).await.unwrap_err();
     assert!(refused.to_string().contains("roster.db"), "{refused}");
 }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use roster_adapters_sqlite::{
     SqliteActivities, SqliteNotifications, SqliteSettings, SqliteStats, SqliteStore,
@@ -19,8 +20,17 @@ pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
 }
 
+/// Settings that do not mistake a busy machine or a slow disk for a broken store.
+pub(crate) fn patient() -> SqliteSettings {
+    SqliteSettings {
+        read_acquire_timeout: Duration::from_secs(30),
+        writer_queue_timeout: Duration::from_secs(30),
+        ..SqliteSettings::default()
+    }
+}
+
 pub(crate) async fn fixture() -> Option<Fixture> {
-    Some(fixture_with(&SqliteSettings::default()).await)
+    Some(fixture_with(&patient()).await)
 }
 
 pub(crate) async fn fixture_with(settings: &SqliteSettings) -> Fixture {
