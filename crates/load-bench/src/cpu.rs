@@ -20,7 +20,9 @@ impl Tree {
     /// Processor time used so far, in user and kernel mode, by everything that lives in the tree
     /// or was waited for by a part of it.
     pub(crate) fn used(self) -> Result<Duration> {
-        Ok(of_ticks(self.walk()?.iter().map(|(_, ticks)| ticks).sum()))
+        let ticks = || -> Result<u64> { Ok(self.walk()?.iter().map(|(_, ticks)| ticks).sum()) };
+        // A process that ends while it is looked for is missed once, and its parent's afterwards.
+        Ok(of_ticks(ticks()?.max(ticks()?)))
     }
 
     /// The processes that live in the tree.
