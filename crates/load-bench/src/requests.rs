@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn no_update_gives_a_name_that_another_gives() {
+        let ids = ids(100);
+        let lists = [1, 1, 2].map(|seed| mixed(&ids, 10_000, seed).unwrap());
+        let updates = || lists.iter().flatten().filter_map(|sent| sent.body.as_ref());
+        let share = updates().count() as f64 / 30_000.0;
+        assert!((0.04..0.06).contains(&share), "{share}");
+        let names: HashSet<_> = updates().collect();
+        assert_eq!(names.len(), updates().count());
+    }
+
+    #[test]
     fn who_was_drawn_once_is_not_drawn_again() {
         let ids = ids(1_000);
         for (length, wanted) in [(300, 300), (5_000, 1_000)] {

@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
                     for system in suited.iter().cycle().skip(first).take(suited.len()) {
                         self.cell(*workload, system, round).await?;
                     }
-                    if workload.suits(Kind::Unbatched) && service.is_some() {
+                    if let (true, Some(service)) = (workload.suits(Kind::Unbatched), service) {
                         let system = self.unbatched(service)?;
                         self.cell(*workload, &system, round).await?;
                     }
@@ -202,10 +202,9 @@ impl<'a> Run<'a> {
     }
 
     /// Another process beside the service, which looks after the stores as well: only for a cell.
-    fn unbatched(&self, service: Option<&System>) -> Result<System> {
-        let redis = service.and_then(|service| service.redis.as_ref());
+    fn unbatched(&self, service: &System) -> Result<System> {
         let memory = format!("{}B", self.extent.memory);
-        System::unbatched(self.roster, self.stand, &memory, redis)
+        System::unbatched(self.roster, self.stand, &memory, service.redis.as_ref())
     }
 
     fn is_run(&self, workload: &Workload) -> bool {

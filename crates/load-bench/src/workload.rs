@@ -207,7 +207,8 @@ impl Workload {
             .collect()
     }
 
-    /// What is sent in one round. Every system gets the same in the same round.
+    /// What is sent in one round. Every system gets the same in the same round, but for the names
+    /// that updates give.
     pub(crate) fn list(
         &self,
         stand: &Stand,
