@@ -7,6 +7,8 @@
 mod binaries;
 mod error;
 mod fault_proxy;
+#[cfg(feature = "redis")]
+mod patient_redis;
 mod postgres;
 mod private_process;
 mod redis_server;
@@ -19,6 +21,8 @@ mod tls_site;
 pub use crate::binaries::{find_faketime, find_postgres, find_redis};
 pub use crate::error::{BoxError, ServiceError};
 pub use crate::fault_proxy::{Fault, FaultProxy};
+#[cfg(feature = "redis")]
+pub use crate::patient_redis::patient_redis;
 pub use crate::postgres::{PostgresOptions, PostgresServer};
 pub use crate::redis_server::{Dump, RedisServer};
 pub use crate::skip::or_skip;

@@ -7,15 +7,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, AsyncConnectionConfig};
-use roster_test_services::{PostgresOptions, PostgresServer, RedisServer, ServiceError, or_skip};
+use redis::AsyncCommands;
+use roster_test_services::{
+    PostgresOptions, PostgresServer, RedisServer, ServiceError, or_skip, patient_redis,
+};
 use sqlx::{Connection, PgConnection};
 
 const CHILD: &str = "ROSTER_TEST_SERVICES_CHILD";
 const SHORT: Duration = Duration::from_millis(200);
-/// Longer than a server of a busy machine takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn postgres_freezes_dies_and_comes_back_with_its_data() {
@@ -112,7 +111,7 @@ async fn redis_freezes_dies_and_comes_back_empty_on_its_port() {
     let Some(server) = RedisServer::start() else {
         return;
     };
-    let mut connection = connect(&server).await;
+    let mut connection = patient_redis(server.addr()).await.unwrap();
     let () = connection.set("key", "value").await.unwrap();
 
     server.pause();
@@ -128,7 +127,7 @@ async fn redis_freezes_dies_and_comes_back_empty_on_its_port() {
     server.kill();
     assert!(!is_alive(pid));
     server.restart().await.unwrap();
-    let mut connection = connect(&server).await;
+    let mut connection = patient_redis(server.addr()).await.unwrap();
     assert_eq!(
         connection.get::<_, Option<String>>("key").await.unwrap(),
         None
@@ -207,25 +206,13 @@ async fn a_redis_that_is_gone_is_an_error_and_not_a_hang() {
     assert!(server.wait_until_synced(&server).await.is_err());
 }
 
-/// A connection that waits for its server; the driver's own gives a reply half a second.
-async fn connect(server: &RedisServer) -> MultiplexedConnection {
-    let client = redis::Client::open(server.url()).unwrap();
-    let patient = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    client
-        .get_multiplexed_async_connection_with_config(&patient)
-        .await
-        .unwrap()
-}
-
 async fn set(server: &RedisServer, value: &str) {
-    let mut connection = connect(server).await;
+    let mut connection = patient_redis(server.addr()).await.unwrap();
     let () = connection.set("key", value).await.unwrap();
 }
 
 async fn get(server: &RedisServer) -> Option<String> {
-    let mut connection = connect(server).await;
+    let mut connection = patient_redis(server.addr()).await.unwrap();
     connection.get("key").await.unwrap()
 }
 
@@ -237,7 +224,7 @@ async fn redis_takes_more_arguments() {
         }
         other => other.unwrap(),
     };
-    let mut connection = connect(&server).await;
+    let mut connection = patient_redis(server.addr()).await.unwrap();
     let answer: Vec<String> = redis::cmd("CONFIG")
         .arg("GET")
         .arg("maxmemory")

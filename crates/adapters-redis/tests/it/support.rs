@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use roster_adapters_redis::{
     PayloadFault, RedisEvent, RedisObserver, RedisSettings, RedisUserCache,
@@ -14,7 +13,7 @@ use roster_domain::ports::{
     FillRequest, Filling, Invalidation, InvalidationSink, Lease, LeaseToken, SeenBytes, UserCache,
 };
 use roster_domain::{Timestamp, User, UserId, UserVersion};
-use roster_test_services::RedisServer;
+use roster_test_services::{RedisServer, patient_redis};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -263,15 +262,7 @@ pub(crate) async fn cache(settings: RedisSettings) -> (Arc<RedisUserCache>, Arc<
 }
 
 pub(crate) async fn connect(server: &RedisServer) -> MultiplexedConnection {
-    let client = redis::Client::open(server.url()).unwrap();
-    // The driver waits half a second for a reply.
-    let patient = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    client
-        .get_multiplexed_async_connection_with_config(&patient)
-        .await
-        .unwrap()
+    patient_redis(server.addr()).await.unwrap()
 }
 
 /// Waits for something that must come true, and no longer than is patient.

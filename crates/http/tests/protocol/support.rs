@@ -12,7 +12,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use roster_adapters_postgres::{
     PostgresChangeLog, PostgresPool, PostgresSettings, PostgresUserWrites, PostgresUsers, connect,
@@ -25,7 +24,7 @@ use roster_app::{
 use roster_domain::ports::{CacheNamespace, ChangeLog as _, UserCache as _, UserRepository as _};
 use roster_domain::{JsonObject, ProfilePatch, User, UserId, UserPatch, UserVersion};
 use roster_http::system::runtime;
-use roster_test_services::{RedisServer, TestDatabase, test_database};
+use roster_test_services::{RedisServer, TestDatabase, patient_redis, test_database};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -96,12 +95,7 @@ impl World {
             Ok(())
         })
         .await?;
-        let client = redis::Client::open(redis.url()).unwrap();
-        let patient = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let raw = client.get_multiplexed_async_connection_with_config(&patient);
-        let raw = raw.await.unwrap();
+        let raw = patient_redis(redis.addr()).await.unwrap();
         let prefix = format!(
             "t{}",
             Uuid::from_bytes(runtime().ids.random_token()).simple()
