@@ -20,14 +20,20 @@ pub(super) struct ActivityRow {
     pub(super) data: Option<String>,
 }
 
+/// One direction of a feed. All of it and what is of one kind are statements of their own: each
+/// has its index, and one plan for both would read and drop what is of other kinds.
 macro_rules! pages {
-    ($skip:ident, $seek:ident, $beyond:literal, $order:literal) => {
+    (
+        $skip:ident, $seek:ident, $beyond:literal, $order:literal,
+        $skip_kind:literal, $seek_kind:literal $(, $kind:ident)?
+    ) => {
         async fn $skip(
             connection: &mut PgConnection,
             user: UserId,
-            filter: &Filter<'_>,
+            period: &Period,
             skipped: i64,
-            limit: i64,
+            limit: i64
+            $(, $kind: &str)?
         ) -> sqlx::Result<Vec<ActivityRow>> {
             sqlx::query_as!(
                 ActivityRow,
@@ -36,18 +42,18 @@ macro_rules! pages {
                 LEFT JOIN LATERAL (
                     SELECT id, kind, occurred_at, data
                     FROM activities
-                    WHERE user_id = $1 AND ($2::text IS NULL OR kind = $2)
-                      AND occurred_at >= COALESCE($3::timestamptz, '-infinity')
-                      AND occurred_at < COALESCE($4::timestamptz, 'infinity')
-                    ORDER BY "# + $order + r#" OFFSET $5 LIMIT $6
+                    WHERE user_id = $1 "# + $skip_kind + r#"
+                      AND occurred_at >= COALESCE($2::timestamptz, '-infinity')
+                      AND occurred_at < COALESCE($3::timestamptz, 'infinity')
+                    ORDER BY "# + $order + r#" OFFSET $4 LIMIT $5
                 ) a ON true
                 WHERE u.id = $1 AND u.deleted_at IS NULL"#,
                 user.get(),
-                filter.kind,
-                filter.since,
-                filter.until,
+                period.since,
+                period.until,
                 skipped,
                 limit
+                $(, $kind)?
             )
             .fetch_all(connection)
             .await
@@ -56,9 +62,10 @@ macro_rules! pages {
         async fn $seek(
             connection: &mut PgConnection,
             user: UserId,
-            filter: &Filter<'_>,
+            period: &Period,
             (at, id): (Moment, Uuid),
-            limit: i64,
+            limit: i64
+            $(, $kind: &str)?
         ) -> sqlx::Result<Vec<ActivityRow>> {
             sqlx::query_as!(
                 ActivityRow,
@@ -67,20 +74,20 @@ macro_rules! pages {
                 LEFT JOIN LATERAL (
                     SELECT id, kind, occurred_at, data
                     FROM activities
-                    WHERE user_id = $1 AND ($2::text IS NULL OR kind = $2)
-                      AND occurred_at >= COALESCE($3::timestamptz, '-infinity')
-                      AND occurred_at < COALESCE($4::timestamptz, 'infinity')
-                      AND (occurred_at, id) "# + $beyond + r#" ($5, $6)
-                    ORDER BY "# + $order + r#" LIMIT $7
+                    WHERE user_id = $1 "# + $seek_kind + r#"
+                      AND occurred_at >= COALESCE($2::timestamptz, '-infinity')
+                      AND occurred_at < COALESCE($3::timestamptz, 'infinity')
+                      AND (occurred_at, id) "# + $beyond + r#" ($4, $5)
+                    ORDER BY "# + $order + r#" LIMIT $6
                 ) a ON true
                 WHERE u.id = $1 AND u.deleted_at IS NULL"#,
                 user.get(),
-                filter.kind,
-                filter.since,
-                filter.until,
+                period.since,
+                period.until,
                 at,
                 id,
                 limit
+                $(, $kind)?
             )
             .fetch_all(connection)
             .await
@@ -92,49 +99,76 @@ pages!(
     skip_descending,
     seek_descending,
     "<",
-    "occurred_at DESC, id DESC"
+    "occurred_at DESC, id DESC",
+    "",
+    ""
 );
 pages!(
     skip_ascending,
     seek_ascending,
     ">",
-    "occurred_at ASC, id ASC"
+    "occurred_at ASC, id ASC",
+    "",
+    ""
+);
+pages!(
+    skip_kind_descending,
+    seek_kind_descending,
+    "<",
+    "occurred_at DESC, id DESC",
+    "AND kind = $6",
+    "AND kind = $7",
+    kind
+);
+pages!(
+    skip_kind_ascending,
+    seek_kind_ascending,
+    ">",
+    "occurred_at ASC, id ASC",
+    "AND kind = $6",
+    "AND kind = $7",
+    kind
 );
 
-struct Filter<'a> {
-    kind: Option<&'a str>,
+struct Period {
     since: Option<Moment>,
     until: Option<Moment>,
 }
 
 /// The rows of a page and one more.
 pub(super) async fn page(
-    connection: &mut PgConnection,
+    on: &mut PgConnection,
     user: UserId,
     filter: &ActivityFilter,
     page: &PageRequest,
 ) -> sqlx::Result<Vec<ActivityRow>> {
-    let filter = Filter {
-        kind: filter.kind.as_ref().map(FeedKind::as_str),
+    use Order::{Ascending, Descending};
+
+    let period = Period {
         since: filter.since.map(Moment),
         until: filter.until.map(Moment),
     };
-    let limit = limit(page);
-    let mut rows = match (From::of(page), direction(page)) {
-        (From::Row(n), Order::Descending) => {
-            skip_descending(connection, user, &filter, n, limit).await
+    let kind = filter.kind.as_ref().map(FeedKind::as_str);
+    let (limit, order) = (limit(page), direction(page));
+    let mut rows = match (From::of(page), order, kind) {
+        (From::Row(n), Descending, None) => skip_descending(on, user, &period, n, limit).await,
+        (From::Row(n), Ascending, None) => skip_ascending(on, user, &period, n, limit).await,
+        (From::Place(at), Descending, None) => seek_descending(on, user, &period, at, limit).await,
+        (From::Place(at), Ascending, None) => seek_ascending(on, user, &period, at, limit).await,
+        (From::Row(n), Descending, Some(kind)) => {
+            skip_kind_descending(on, user, &period, n, limit, kind).await
         }
-        (From::Row(n), Order::Ascending) => {
-            skip_ascending(connection, user, &filter, n, limit).await
+        (From::Row(n), Ascending, Some(kind)) => {
+            skip_kind_ascending(on, user, &period, n, limit, kind).await
         }
-        (From::Place(place), Order::Descending) => {
-            seek_descending(connection, user, &filter, place, limit).await
+        (From::Place(at), Descending, Some(kind)) => {
+            seek_kind_descending(on, user, &period, at, limit, kind).await
         }
-        (From::Place(place), Order::Ascending) => {
-            seek_ascending(connection, user, &filter, place, limit).await
+        (From::Place(at), Ascending, Some(kind)) => {
+            seek_kind_ascending(on, user, &period, at, limit, kind).await
         }
     }?;
-    sort(&mut rows, direction(page));
+    sort(&mut rows, order);
     Ok(rows)
 }
 

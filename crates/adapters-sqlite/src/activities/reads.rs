@@ -11,9 +11,13 @@ use crate::feed_row::{ActivityRow, bound, by_place, feed};
 use crate::page::Window;
 
 /// One direction of a feed. The join with the user tells an empty feed from no user in the
-/// same statement, so that both are of one moment.
+/// same statement, so that both are of one moment. What is of one kind has an index of its own,
+/// and so a statement of its own.
 macro_rules! rows {
-    ($readers:expr, $user:expr, $kind:expr, $window:expr, $direction:tt) => {
+    (
+        $readers:expr, $user:expr, $window:expr, $direction:tt,
+        $of_kind:literal $(, $kind:expr)?
+    ) => {
         sqlx::query_as!(
             ActivityRow,
             r#"SELECT a.id AS "id?: Uuid", a.kind AS "kind?", a.occurred_at AS "occurred_at?",
@@ -21,12 +25,13 @@ macro_rules! rows {
             FROM users AS u LEFT JOIN (
                 SELECT id, kind, occurred_at, data FROM activities
                 WHERE user_id = ?1 AND (occurred_at, id) > (?2, ?3)
-                    AND (occurred_at, id) < (?4, ?5) AND (?6 IS NULL OR kind = ?6)
-                ORDER BY occurred_at "#
+                    AND (occurred_at, id) < (?4, ?5) "#
+                + $of_kind
+                + r#" ORDER BY occurred_at "#
                 + $direction
                 + ", id "
                 + $direction
-                + " LIMIT ?7
+                + " LIMIT ?6
             ) AS a ON true
             WHERE u.id = ?1 AND u.deleted_at IS NULL
             ORDER BY a.occurred_at "
@@ -38,8 +43,8 @@ macro_rules! rows {
             $window.low_id,
             $window.high_at,
             $window.high_id,
-            $kind,
             $window.limit
+            $(, $kind)?
         )
         .fetch_all($readers)
         .await
@@ -62,10 +67,11 @@ pub(super) async fn list(
     }
     let user = user.get();
     let kind = filter.kind.as_ref().map(FeedKind::as_str);
-    let rows = if window.descending {
-        rows!(readers, user, kind, window, "DESC")
-    } else {
-        rows!(readers, user, kind, window, "ASC")
+    let rows = match (window.descending, kind) {
+        (true, None) => rows!(readers, user, window, "DESC", ""),
+        (false, None) => rows!(readers, user, window, "ASC", ""),
+        (true, Some(kind)) => rows!(readers, user, window, "DESC", "AND kind = ?7", kind),
+        (false, Some(kind)) => rows!(readers, user, window, "ASC", "AND kind = ?7", kind),
     };
     feed(rows.map_err(store_error)?, |row| row.id)
         .map(|rows| window.slice(rows))

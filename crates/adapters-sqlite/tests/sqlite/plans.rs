@@ -89,17 +89,21 @@ async fn every_feed_is_one_bounded_range_of_its_index() {
         .collect();
     assert_eq!(
         feeds.len(),
-        20,
-        "four states and the activities, in each direction and file"
+        24,
+        "four states, the activities and those of a kind, in each direction and file"
     );
     for feed in feeds {
+        let of_a_kind = feed.statement.contains("kind = ?7");
         let bounded = feed.steps.iter().any(|step| {
             step.starts_with("SEARCH notifications USING INDEX notifications_")
                 && step.ends_with("(user_id=? AND (created_at,id)>(?,?) AND (created_at,id)<(?,?))")
-                || step.starts_with("SEARCH activities USING INDEX activities_by_time")
-                    && step.ends_with(
-                        "(user_id=? AND (occurred_at,id)>(?,?) AND (occurred_at,id)<(?,?))",
-                    )
+                || !of_a_kind
+                    && step
+                        == "SEARCH activities USING INDEX activities_by_time \
+                            (user_id=? AND (occurred_at,id)>(?,?) AND (occurred_at,id)<(?,?))"
+                || step
+                    == "SEARCH activities USING INDEX activities_by_kind \
+                        (user_id=? AND kind=? AND (occurred_at,id)>(?,?) AND (occurred_at,id)<(?,?))"
         });
         assert!(bounded, "{}\n{:#?}", feed.statement, feed.steps);
     }

@@ -1,0 +1,3 @@
+-- no-transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS activities_by_kind
+    ON activities (user_id, kind, occurred_at, id);
