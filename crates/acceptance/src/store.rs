@@ -43,6 +43,16 @@ pub(crate) struct Seeded {
     pub(crate) text: String,
 }
 
+/// The checks ask what is answered, and not how soon: a moment in which nothing moves fails none.
+const PATIENT: [(&str, &str); 5] = [
+    ("ROSTER_DATABASE_ACQUIRE_TIMEOUT", "5s"),
+    // The most with a lease of two seconds.
+    ("ROSTER_DATABASE_STATEMENT_TIMEOUT", "1900ms"),
+    ("ROSTER_HTTP_REQUEST_DEADLINE", "15s"),
+    ("ROSTER_HTTP_DASHBOARD_DEADLINE", "10s"),
+    ("ROSTER_HTTP_TARGET_LATENCY", "10s"),
+];
+
 impl Store {
     const DATABASE: &'static str = "postgres";
 
@@ -56,6 +66,7 @@ impl Store {
             // The contract check sends more unusable tokens a second than any honest address.
             ("ROSTER_QUOTAS_REFUSED".to_owned(), "none".to_owned()),
         ];
+        env.extend(PATIENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let (postgres, redis, users) = match kind {
             Kind::Sqlite => (None, None, 100_000.0),
             Kind::Postgres => {

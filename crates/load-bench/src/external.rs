@@ -97,6 +97,8 @@ fn sockets(table: &str, port: u16) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use roster_test_services::refusing;
+
     use super::*;
 
     #[test]
@@ -117,7 +119,8 @@ mod tests {
         let here = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = here.local_addr().unwrap().port();
         assert_eq!(listener(port).unwrap(), std::process::id());
-        drop(here);
+        let nobody = refusing(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let port = nobody.local_addr().unwrap().port();
         assert!(listener(port).is_err());
     }
 }

@@ -160,6 +160,8 @@ fn is_ready(address: SocketAddr) -> bool {
 mod tests {
     use std::net::TcpListener;
 
+    use roster_test_services::refusing;
+
     use super::*;
 
     fn answering(line: &'static str) -> SocketAddr {
@@ -186,12 +188,14 @@ mod tests {
         assert!(!is_ready(answering(
             "HTTP/1.1 503 Service Unavailable\r\n\r\n"
         )));
-        assert!(!is_ready(free_address().unwrap()));
+        let nobody = refusing(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        assert!(!is_ready(nobody.local_addr().unwrap()));
     }
 
     #[test]
     fn a_program_that_ends_is_no_start() {
-        let ended = execute(Command::new("true"), free_address().unwrap());
+        let nobody = refusing(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let ended = execute(Command::new("true"), nobody.local_addr().unwrap());
         assert!(ended.is_err());
     }
 }

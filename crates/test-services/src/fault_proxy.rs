@@ -155,15 +155,22 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
     }
 }
 
-/// A socket that is bound and does not listen keeps the port and refuses whoever connects.
+/// A socket that is bound and does not listen: while it lives it keeps the port and refuses whoever connects.
+pub fn refusing(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Connections of whoever listened there before may linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
+
+/// The same, as soon as it can be had.
 async fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
     let mut tries = 0;
     loop {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        match socket.bind(addr) {
+        match refusing(addr) {
             Err(_) if tries < 100 => tries += 1,
-            result => return result.map(|()| socket),
+            result => return result,
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -20,7 +20,7 @@ mod tls_site;
 
 pub use crate::binaries::{find_faketime, find_postgres, find_redis};
 pub use crate::error::{BoxError, ServiceError};
-pub use crate::fault_proxy::{Fault, FaultProxy};
+pub use crate::fault_proxy::{Fault, FaultProxy, refusing};
 #[cfg(feature = "redis")]
 pub use crate::patient_redis::patient_redis;
 pub use crate::postgres::{PostgresOptions, PostgresServer};

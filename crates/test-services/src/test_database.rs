@@ -14,7 +14,7 @@ use crate::skip::or_skip;
 /// The environment variable with the URL of a PostgreSQL server that tests share; its user must be a superuser.
 pub const SERVER_URL_VARIABLE: &str = "ROSTER_TEST_POSTGRES_URL";
 
-const DROP_LIMIT: Duration = Duration::from_secs(5);
+const DROP_LIMIT: Duration = Duration::from_secs(30);
 const RENAME_TRIES: u32 = 100;
 const RENAME_PAUSE: Duration = Duration::from_millis(50);
 

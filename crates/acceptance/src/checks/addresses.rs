@@ -43,7 +43,7 @@ pub(super) async fn run(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
         };
         let address = with_controls(text("address"));
         let body = json!({ "email": address, "name": "Somebody" });
-        let answer = stage.client.post("/v1/users", &body).await?;
+        let answer = stage.client.create("/v1/users", &body).await?;
         let verdict = match answer.status.as_u16() {
             201 if answer.body["email"] == address => Verdict::Accepted,
             // Another test's address, in its normalised form.

@@ -47,7 +47,8 @@ pub(super) async fn run(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
         ])
         .args(["--checks", "all", "--continue-on-failure", "--no-color"])
         .args(["--seed", "1", "--max-time", &seconds])
-        .args(["--request-timeout", "10"])
+        // Longer than the deadline of a request.
+        .args(["--request-timeout", "20"])
         .env("ROSTER_TOKEN", &stage.roster.token)
         .env("ROSTER_SELF_TOKEN", own_token)
         .env("SCHEMATHESIS_HOOKS", "hooks")

@@ -28,6 +28,9 @@ pub(super) async fn run(store: &Store, report: &mut Report) -> Result<()> {
             let found = client
                 .post("/v1/users/batch-get", &json!({ "ids": ids }))
                 .await?;
+            if found.status != 200 {
+                return Err(format!("the read answered {}: {}", found.status, found.body).into());
+            }
             let items = found.body["items"].as_array().map_or(0, Vec::len);
             lost += ids.len().saturating_sub(items);
             checked += ids.len();
@@ -67,7 +70,7 @@ async fn write(client: Client, name: String, answered: Arc<Mutex<BTreeSet<String
     for n in 0.. {
         let email = format!("crash-{name}-{n}@example.com");
         let Ok(created) = client
-            .post("/v1/users", &json!({ "email": email, "name": "Crash" }))
+            .create("/v1/users", &json!({ "email": email, "name": "Crash" }))
             .await
         else {
             return;

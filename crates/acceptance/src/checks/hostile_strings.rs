@@ -44,11 +44,11 @@ pub(super) async fn run(stage: &Stage<'_>, report: &mut Report) -> Result<()> {
     let strings: Vec<String> = serde_json::from_str(STRINGS)?;
     let [mut names, mut values, mut queries, mut paths] = [(); 4].map(|()| Tally::default());
     let body = json!({ "email": "hostile-strings@example.com", "name": "Somebody" });
-    let created = stage.client.post("/v1/users", &body).await?;
+    let created = stage.client.create("/v1/users", &body).await?;
     let user = format!("/v1/users/{}", created.body["id"].as_str().ok_or("no id")?);
     for (n, string) in strings.iter().enumerate() {
         let body = json!({ "email": format!("hostile-{n}@example.com"), "name": string });
-        let answer = stage.client.post("/v1/users", &body).await?;
+        let answer = stage.client.create("/v1/users", &body).await?;
         let read = stage.client.get(answer.header("location")).await?;
         names.write("name", string, &answer, read.body["name"] == *string);
 

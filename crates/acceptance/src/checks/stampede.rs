@@ -70,7 +70,7 @@ async fn cold(stage: &Stage<'_>) -> Result<String> {
 
 async fn ask(stage: &Stage<'_>, id: &str) -> Result<usize> {
     let path = format!("/v1/users/{id}");
-    let answers = in_parallel(0..CALLERS, CALLERS, |_| stage.client.get(&path)).await;
+    let answers = in_parallel(0..CALLERS, CALLERS, |_| stage.client.get_once(&path)).await;
     let mut right = 0;
     for answer in answers {
         let answer = answer?;

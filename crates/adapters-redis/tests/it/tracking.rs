@@ -226,15 +226,22 @@ async fn a_demoted_server_is_left_though_its_new_primary_is_not_there() {
 #[tokio::test]
 async fn a_black_hole_is_told_within_about_a_second() {
     let bench = bench!();
-    let proxy = FaultProxy::start(bench.server.addr());
-    let mut settings = RedisSettings::new(format!("redis://{}", proxy.addr()));
-    settings.connect_timeout = Duration::from_secs(10);
-    let (cache, _) = cache(settings).await;
-    let heard = Heard::of(&cache);
-    proxy.set(Fault::BlackHole);
-    let told = until(|| heard.has(&CachePush::Disconnected));
-    let told = timeout(Duration::from_millis(1_200), told).await;
-    told.expect("not told within 1.2 s");
+    // Nominally up to 0.9 s: a busy machine may be late for once, and not each time.
+    for _ in 0..3 {
+        let proxy = FaultProxy::start(bench.server.addr());
+        let mut settings = RedisSettings::new(format!("redis://{}", proxy.addr()));
+        settings.connect_timeout = Duration::from_secs(10);
+        let (cache, _) = cache(settings).await;
+        let heard = Heard::of(&cache);
+        proxy.set(Fault::BlackHole);
+        let is_told = || heard.has(&CachePush::Disconnected);
+        let soon = timeout(Duration::from_millis(1_200), until(is_told)).await;
+        if soon.is_ok() {
+            return;
+        }
+        until(is_told).await;
+    }
+    panic!("not told within 1.2 s, three times in a row");
 }
 
 #[tokio::test]

@@ -40,15 +40,20 @@ mod tests {
         let tick = Duration::from_nanos(resolution.tv_nsec.try_into().unwrap());
         assert_eq!(resolution.tv_sec, 0);
         assert!(tick <= Duration::from_millis(10), "{tick:?}");
-        // A tick is late itself when the processor was taken away.
-        let mut late = 0;
-        for _ in 0..100_000 {
-            let before = since_boot(ClockId::Monotonic);
-            let coarse = since_boot(ClockId::MonotonicCoarse);
-            let after = since_boot(ClockId::Monotonic);
-            assert!(coarse <= after);
-            late += u32::from(coarse + tick * 2 < before);
+        // A tick is late itself when the processor was taken away, which spoils what is read just
+        // then, and no more.
+        let mut late = [0; 10];
+        for late in &mut late {
+            for _ in 0..10_000 {
+                let before = since_boot(ClockId::Monotonic);
+                let coarse = since_boot(ClockId::MonotonicCoarse);
+                let after = since_boot(ClockId::Monotonic);
+                assert!(coarse <= after);
+                *late += u32::from(coarse + tick * 2 < before);
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(late < 1_000, "late {late} times");
+        let in_time = late.iter().filter(|late| **late < 100).count();
+        assert!(in_time >= 5, "late so many times in each batch: {late:?}");
     }
 }

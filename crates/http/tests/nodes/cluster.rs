@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use roster_soak::{Client, History, Node, NodeOptions, Read, RedisPair, Tier, now, redis_bytes};
+use roster_soak::{Client, History, Node, Read, RedisPair, Tier, now, redis_bytes};
 use roster_test_services::RedisServer;
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{Database, waiting};
 use crate::journal::{Journal, assert_kept, cached_bound, tier};
 
 /// Longer than anything takes that has no figure of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// However busy the machine is, stores are waited for, and no query is but for a read.
-const COUNTED: [&str; 3] = [
-    "--database-acquire-timeout=2s",
-    "--redis-command-timeout=500ms",
-    "--cache-audit=false",
-];
+/// Redis is waited for, too, and no query is but for a read.
+const COUNTED: [&str; 2] = ["--redis-command-timeout=500ms", "--cache-audit=false"];
 
 /// What another process loads is waited for, too.
 pub(crate) const PATIENT: [&str; 1] = ["--cache-lease-wait=2s"];
@@ -43,18 +39,12 @@ impl Cluster {
         let redis = RedisPair::start(nodes, &[]).await.unwrap()?;
         let mut started = Vec::new();
         for node in 0..nodes {
-            started.push(
-                database.node_with(NodeOptions {
-                    database_url: database.url_of(node).await,
-                    redis_url: redis.url(node),
-                    flags: COUNTED
-                        .iter()
-                        .chain(flags)
-                        .map(|flag| (*flag).to_owned())
-                        .collect(),
-                    ..NodeOptions::default()
-                }),
-            );
+            let mut options = waiting();
+            options.database_url = database.url_of(node).await;
+            options.redis_url = redis.url(node);
+            let more = COUNTED.iter().chain(flags);
+            options.flags.extend(more.map(|flag| (*flag).to_owned()));
+            started.push(database.node_with(options));
         }
         Some(Self::of(database, redis, started, users).await)
     }
@@ -118,12 +108,7 @@ impl Cluster {
 
     /// How often each process connected to Redis.
     pub(crate) async fn connects(&self) -> Vec<u64> {
-        let mut connects = Vec::new();
-        for node in &self.nodes {
-            let label = "event=\"connected\"";
-            connects.push(metric(node, "roster_redis_events_total", label).await);
-        }
-        connects
+        connects(&self.nodes).await
     }
 
     /// When every process has connected to Redis again since these were counted.
@@ -169,7 +154,12 @@ pub(crate) async fn create(through: &Node, count: usize) -> Vec<Uuid> {
     let mut client = Client::new(through.address());
     let mut users = Vec::new();
     for number in 0..count {
-        users.push(client.create(number).await.unwrap());
+        // What was refused may be there all the same, so each try has an address of its own.
+        let mut addresses = (number..).step_by(1_000_000);
+        let made = until("a user is made", PATIENCE, async || {
+            client.create(addresses.next()?).await.ok()
+        });
+        users.push(made.await);
     }
     users
 }
@@ -198,6 +188,16 @@ pub(crate) fn head(stored: Option<&[u8]>) -> Option<(char, u64)> {
     let stored = stored?;
     let digits = std::str::from_utf8(stored.get(1..17)?).ok()?;
     Some((char::from(stored[0]), u64::from_str_radix(digits, 16).ok()?))
+}
+
+/// How often each of these connected to Redis.
+pub(crate) async fn connects(nodes: &[Node]) -> Vec<u64> {
+    let mut connects = Vec::new();
+    for node in nodes {
+        let label = "event=\"connected\"";
+        connects.push(metric(node, "roster_redis_events_total", label).await);
+    }
+    connects
 }
 
 /// The sum of a metric of a process over all its labels that contain this text.

@@ -13,6 +13,23 @@ use crate::measure::SOAK;
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_roster");
 
+/// However busy the machine is, the database is waited for: a machine that stands still for a
+/// second has no request refused.
+const WAITING: [&str; 3] = [
+    "--database-acquire-timeout=2s",
+    // Has to be below `cache.lease_ttl`, which says when a load that was cut off is done again.
+    "--database-statement-timeout=1900ms",
+    "--http-request-deadline=10s",
+];
+
+/// Of a process that waits for its database; the limits of that are for tests of their own.
+pub(crate) fn waiting() -> NodeOptions {
+    NodeOptions {
+        flags: WAITING.map(str::to_owned).to_vec(),
+        ..NodeOptions::default()
+    }
+}
+
 /// A migrated database, and what starts processes on it.
 pub(crate) struct Database {
     url: String,
@@ -88,11 +105,11 @@ impl Database {
         self.url.replace("//postgres@", &format!("//{role}@"))
     }
 
-    /// A process on it.
+    /// A process on it, which waits for it.
     pub(crate) fn node(&self, redis_url: &str) -> Node {
         self.node_with(NodeOptions {
             redis_url: redis_url.to_owned(),
-            ..NodeOptions::default()
+            ..waiting()
         })
     }
 

@@ -12,9 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::cluster::{Cluster, PATIENT, hit};
+use crate::cluster::{Cluster, PATIENCE, PATIENT, hit, until};
 use crate::database::Database;
+use crate::journal::version;
 use crate::measure::is_soak;
+use crate::tries::{in_some_try, kept};
 
 /// Many read one user while it is written again and again; then the same while the database is slow.
 #[tokio::test(flavor = "multi_thread")]
@@ -26,49 +28,61 @@ async fn t09_one_key_under_writes_and_reads_has_one_database_read_and_starves_no
     cluster.warm(&[0, 1]).await;
     let user = cluster.users[0];
     let addresses: Vec<_> = cluster.nodes.iter().map(Node::address).collect();
-    let (reads_alone, writes_alone) = alone(&addresses, user).await;
-
     let span = Duration::from_secs(if is_soak() { 60 } else { 4 });
-    let mut looks = Looks::new(&cluster.database, NODES).await;
-    let seen = Hot::FULL.run(&addresses, user, looks.during(span)).await;
-    let seen = seen.unwrap();
-    let figures = format!(
-        "{:.0} writes/s of {writes_alone:.0} alone, {:.0} reads/s of {reads_alone:.0} alone; {seen:?}; {looks}",
-        seen.write_rate(),
-        seen.read_rate(),
-    );
-    println!("t09: {figures}");
-    assert_eq!((seen.went_back, looks.crowded), (0, 0), "{figures}");
-    // What the protocol is built for, or what the machine bears: a cold key costs more than a warm one.
-    let (fewest_reads, fewest_writes) = (reads_alone / 25.0, writes_alone / 6.0);
-    assert!(seen.read_rate() >= fewest_reads.max(100.0), "{figures}");
-    assert!(seen.write_rate() >= fewest_writes.max(20.0), "{figures}");
-    // On a busy machine everybody waits, and nobody much longer than the others.
-    let goes = seen.reads / Hot::FULL.at_once / Hot::FULL.readers;
-    let usual = seen.elapsed / u32::try_from(goes.max(1)).unwrap();
-    let longest = Duration::from_secs(1).max(4 * usual);
-    assert!(seen.longest_wait <= longest, "{figures}");
-    assert!(
-        seen.fewest * Hot::FULL.readers * 2 >= seen.reads,
-        "{figures}"
-    );
+    in_some_try(async || {
+        let (reads_alone, writes_alone) = alone(&addresses, user).await;
+        let mut looks = Looks::new(&cluster.database, NODES).await;
+        let seen = Hot::FULL
+            .run(&addresses, user, looks.during(span))
+            .await
+            .unwrap();
+        let figures = format!(
+            "{:.0} writes/s of {writes_alone:.0} alone, {:.0} reads/s of {reads_alone:.0} alone; \
+             {seen:?}; {looks}",
+            seen.write_rate(),
+            seen.read_rate(),
+        );
+        println!("t09: {figures}");
+        assert_eq!(seen.went_back, 0, "{figures}");
+        // What the protocol is built for, or what the machine bears: a cold key costs more than a
+        // warm one.
+        let (fewest_reads, fewest_writes) = (reads_alone / 25.0, writes_alone / 6.0);
+        let is_carried = seen.read_rate() >= fewest_reads.max(100.0)
+            && seen.write_rate() >= fewest_writes.max(20.0);
+        // On a busy machine everybody waits, and nobody much longer than the others.
+        let goes = seen.reads / Hot::FULL.at_once / Hot::FULL.readers;
+        let usual = seen.elapsed / u32::try_from(goes.max(1)).unwrap();
+        let longest = Duration::from_secs(1).max(4 * usual);
+        let is_fair =
+            seen.longest_wait <= longest && seen.fewest * Hot::FULL.readers * 2 >= seen.reads;
+        kept(is_carried && is_fair && looks.crowded == 0, figures)
+    })
+    .await;
 
     // A read of a tenth of a millisecond is hardly ever met by another, so here it takes longer.
     cluster.database.slow_user_reads(NODES, SLOW).await;
-    let mut looks = Looks::new(&cluster.database, NODES).await;
-    let slow = FOR_SLOW.run(&addresses, user, looks.during(span / 2)).await;
-    let slow = slow.unwrap();
-    let figures = format!("{slow:?}; {looks}");
-    println!("t09, where a read takes {SLOW:?}: {figures}");
-    assert!(looks.busy > 10, "no read was seen: {figures}");
-    // A read that has waited for 50 ms waits no longer. Without turnstiles it is one look in five.
-    assert!(looks.crowded * 7 <= looks.busy, "{figures}");
-
     let mut journal = cluster.journal();
-    for node in 0..NODES {
-        let read = hit(&mut journal, node, 0).await;
-        assert_eq!(crate::journal::version(&read), Some(slow.last_version));
-    }
+    in_some_try(async || {
+        let mut looks = Looks::new(&cluster.database, NODES).await;
+        let slow = FOR_SLOW
+            .run(&addresses, user, looks.during(span / 2))
+            .await
+            .unwrap();
+        let figures = format!("{slow:?}; {looks}");
+        println!("t09, where a read takes {SLOW:?}: {figures}");
+        assert_eq!(slow.went_back, 0, "{figures}");
+        for node in 0..NODES {
+            until("memory holds the last version", PATIENCE, async || {
+                let read = hit(&mut journal, node, 0).await;
+                (version(&read) == Some(slow.last_version)).then_some(())
+            })
+            .await;
+        }
+        // A read that has waited for 50 ms waits no longer. Without turnstiles it is one look in
+        // five.
+        kept(looks.busy > 10 && looks.crowded * 7 <= looks.busy, figures)
+    })
+    .await;
 }
 
 /// What more than a machine bears is refused by belongs to other tests: here everybody is to wait.

@@ -3,7 +3,8 @@
 //!
 //! A test is named after its number, if it has one: `t…` in the protocol, `f…` in the table of faults. It
 //! breaks something, asserts what may be answered meanwhile, mends it and asserts the recovery;
-//! every answer is recorded and judged against the guarantee. `docs/reliability.md` lists them.
+//! every answer is recorded and judged against the guarantee. A limit of time may be kept in one of
+//! three tries; what may never happen is asserted in each. `docs/reliability.md` lists them.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,6 +25,7 @@ mod cluster;
 mod database;
 mod journal;
 mod measure;
+mod tries;
 
 mod dead_writer;
 

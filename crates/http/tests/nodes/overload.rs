@@ -12,6 +12,7 @@ use url::Url;
 use crate::cluster::{at, metric};
 use crate::database::Database;
 use crate::measure::{is_soak, quantile, rate};
+use crate::tries::{in_some_try, kept};
 
 /// Each search costs one statement: no cache answers it, and none shares another's, as pages do.
 const SEARCH: &str = "/v1/users?q=us&limit=2";
@@ -56,17 +57,12 @@ async fn f11_five_times_the_load_is_carried_as_well_as_once() {
         return;
     };
     let promise = if is_soak() { QUIET } else { ANYWHERE };
-    let mut tries = Vec::new();
-    // What a busy machine adds is not there every time; what an overload does is.
-    while tries.len() < 3 {
+    in_some_try(async || {
         let figures = look(&database).await;
         println!("f11: {figures:?}");
-        if figures.keep(&promise) {
-            return;
-        }
-        tries.push(figures);
-    }
-    panic!("five times the load was not carried: {tries:#?}");
+        kept(figures.keep(&promise), format!("{figures:#?}"))
+    })
+    .await;
 }
 
 /// What one look at an overload showed, once it had lasted for a while.

@@ -112,20 +112,19 @@ async fn t12_a_loader_that_panics_leaves_nobody_waiting_and_no_lease() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t12_the_key_of_a_dead_loader_is_filled_again_within_the_lease_time() {
     let world = world!();
-    // Its requests wait no longer for a lease than in production.
+    // Leases hold and are waited for no longer than in production.
     let policy = CachePolicy {
         invalidate_limit: PATIENCE,
         ..CachePolicy::default()
     };
     let lease = policy.lease_ttl;
-    let dying = world.quiet_node().await;
-    let alive = world
-        .node_with(Making {
-            policy,
-            upkeep: false,
-            ..Making::default()
-        })
-        .await;
+    let making = || Making {
+        policy: policy.clone(),
+        upkeep: false,
+        ..Making::default()
+    };
+    let dying = world.node_with(making()).await;
+    let alive = world.node_with(making()).await;
     let id = alive.create().await.id;
     alive.rename(id, "second").await;
     assert_eq!(world.tag(id).await, Some('T'));

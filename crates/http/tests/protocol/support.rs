@@ -225,6 +225,7 @@ impl World {
 impl Default for Making {
     fn default() -> Self {
         let policy = CachePolicy {
+            lease_ttl: PATIENCE,
             lease_wait: PATIENCE,
             invalidate_limit: PATIENCE,
             ..CachePolicy::default()

@@ -1,11 +1,12 @@
 //! The caches as an operator meets them: over HTTP and by the command.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use roster_test_services::{RedisServer, test_database};
+use roster_test_services::{RedisServer, refusing, test_database};
 use serde_json::{Value, json};
 
 use super::process::{PATIENCE, Server, run, stderr, stdout};
@@ -232,9 +233,8 @@ async fn a_shared_cache_is_looked_at_and_cleared_and_its_loss_is_seen() {
 #[test]
 fn the_command_ends_with_1_without_a_service_and_with_2_without_an_id() {
     let folder = tempfile::tempdir().unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let nobody = refusing(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
     for args in [
         ["status"].as_slice(),
         &["show", NOBODY],

@@ -1,3 +1,5 @@
+use roster_test_services::refusing;
+
 use super::process::{Server, run, stderr, stdout};
 
 #[test]
@@ -9,6 +11,8 @@ fn health_asks_the_configured_address() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("200 OK"), "{}", stdout(&output));
     server.stop();
+    // From here on nobody else gets the address.
+    let _nobody = refusing(address.parse().unwrap()).unwrap();
     let output = run(folder.path(), &["health", "--listen", &address]);
     assert_eq!(output.status.code(), Some(1));
     assert!(

@@ -5,12 +5,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// Longer than anything takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A client that was held up for longer before its request was out may find its connection closed:
+/// a server that stops takes it for unused.
+pub(crate) const HELD_UP: Duration = Duration::from_millis(200);
+
+/// The real time.
+#[expect(clippy::disallowed_methods, reason = "a measurement of real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// The binary with nothing of the surroundings in its settings.
 pub(crate) fn roster(folder: &Path) -> Command {

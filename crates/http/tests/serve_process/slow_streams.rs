@@ -20,6 +20,21 @@ const ONE_STREAM: [&str; 6] = [
     "1",
 ];
 
+/// The same for clients that are slow and never still: they may be held up for as long, too.
+const SLOW_STREAM: [&str; 6] = [
+    "--auth",
+    "off",
+    "--http-stall-timeout",
+    "3s",
+    "--http-max-streams",
+    "1",
+];
+
+/// What such a client sends comes in so many pieces, with a pause after each: more than three
+/// times as long as it may stand still.
+const PIECES: usize = 60;
+const PAUSE: Duration = Duration::from_millis(170);
+
 fn rows(numbers: std::ops::Range<u32>) -> String {
     let row = |n| format!("{{\"email\":\"user{n}@example.com\",\"name\":\"User {n}\"}}\n");
     numbers.map(row).collect()
@@ -124,16 +139,16 @@ async fn an_import_that_drips_in_ends_and_says_how_far_it_came() {
 #[tokio::test]
 async fn an_import_that_is_slow_comes_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &ONE_STREAM);
-    let body = rows(0..400);
+    let server = Server::start(folder.path(), &SLOW_STREAM);
+    // Less than a batch, so that nothing is answered before the end.
+    let body = rows(0..900);
     let mut stream = importing(&server, "", body.len()).await;
-    // Three times as long as a body may stand still.
-    for piece in body.as_bytes().chunks(body.len() / 15) {
+    for piece in body.as_bytes().chunks(body.len() / PIECES) {
         stream.write_all(piece).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(PAUSE).await;
     }
     let end = last_line(&rest(&mut stream).await);
-    assert_eq!(end["summary"]["created"], 400, "{end}");
+    assert_eq!(end["summary"]["created"], 900, "{end}");
     assert_eq!(end["problem"], Value::Null, "{end}");
 }
 
@@ -141,13 +156,13 @@ async fn an_import_that_is_slow_comes_to_its_end() {
 #[tokio::test]
 async fn an_import_that_is_sent_before_its_answer_is_read_is_not_given_up() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &ONE_STREAM);
+    let server = Server::start(folder.path(), &SLOW_STREAM);
     // Each is answered with several times its length, far beyond what fits on the way.
     let body = "{}\n".repeat(36_000);
     let mut stream = importing(&server, "?dry_run=true", body.len()).await;
-    for piece in body.as_bytes().chunks(body.len() / 18) {
+    for piece in body.as_bytes().chunks(body.len() / PIECES) {
         stream.write_all(piece).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(PAUSE).await;
     }
     let end = last_line(&rest(&mut stream).await);
     assert_eq!(end["summary"]["rejected"], 36_000, "{end}");
@@ -192,16 +207,19 @@ async fn fill(server: &Server, count: u32) {
 
 #[tokio::test]
 async fn an_export_that_is_read_slowly_comes_to_its_end() {
-    const USERS: u32 = 40_000;
+    /// Some 3.2 MB: more than the kernel takes by itself, and thirteen seconds at this pace.
+    const USERS: u32 = 16_000;
+    const PART: usize = 48 * 1_024;
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &ONE_STREAM);
+    let server = Server::start(folder.path(), &SLOW_STREAM);
     fill(&server, USERS).await;
-    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    // On this side it has room for next to nothing.
+    let mut stream = connect(&server).await;
     let head = b"GET /v1/users/export HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(head).await.unwrap();
-    // The kernel has room for seconds of it. Somebody who reads all the time is not given up
-    // because that room is not free again soon enough.
-    let (mut all, mut part) = (Vec::new(), vec![0; 64 * 1_024]);
+    // By itself the kernel has room for 2.6 MB of it, and says so again when a third of that has
+    // gone: later than a client is given up. Somebody who reads all the time is not, for all that.
+    let (mut all, mut part) = (Vec::new(), vec![0; PART]);
     loop {
         let read = tokio::time::timeout(PATIENCE, stream.read(&mut part)).await;
         let read = read.expect("nothing comes").expect("the export broke off");
@@ -209,7 +227,7 @@ async fn an_export_that_is_read_slowly_comes_to_its_end() {
             break;
         }
         all.extend_from_slice(&part[..read]);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let all = String::from_utf8(all).unwrap();
     assert!(all.ends_with("\r\n0\r\n\r\n"), "it broke off");

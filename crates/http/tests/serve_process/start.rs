@@ -1,4 +1,6 @@
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use reqwest::StatusCode;
 
@@ -45,19 +47,19 @@ async fn nothing_set_serves_from_a_folder_that_it_makes() {
     );
 }
 
-#[test]
-fn the_line_that_the_banner_shows_works() {
-    let folder = tempfile::tempdir().unwrap();
-    // The banner says where a running server listens, so it takes a port that was free just now.
+/// A server and its banner. That says where a server listens, so it takes a port that was free just
+/// now; `None` when somebody else has it meanwhile.
+fn with_banner(folder: &Path) -> Option<(Child, String)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let mut child = roster(folder.path())
+    let address = format!("127.0.0.1:{port}");
+    let mut child = roster(folder)
         .args([
             "--listen",
-            &format!("127.0.0.1:{port}"),
+            &address,
             "--metrics-listen",
             "off",
             "--log-format",
@@ -67,14 +69,24 @@ fn the_line_that_the_banner_shows_works() {
         .spawn()
         .unwrap();
     let mut banner = String::new();
-    {
-        use std::io::{BufRead as _, BufReader};
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        while !banner.contains("Ctrl-C") {
-            banner.push_str(&lines.next().expect("the banner ended early").unwrap());
-            banner.push('\n');
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        banner.push_str(&line.unwrap());
+        banner.push('\n');
+        if banner.contains("Ctrl-C") {
+            return Some((child, banner));
         }
     }
+    child.wait().unwrap();
+    let is_taken = banner.contains(&format!("cannot listen on {address}"));
+    assert!(is_taken, "the banner ended early: {banner}");
+    None
+}
+
+#[test]
+fn the_line_that_the_banner_shows_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = (0..5).find_map(|_| with_banner(folder.path()));
+    let (mut child, banner) = started.expect("five ports in a row were taken");
     let line = banner
         .lines()
         .find_map(|line| line.trim().strip_prefix("try"))
