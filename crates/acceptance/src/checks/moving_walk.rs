@@ -168,18 +168,21 @@ async fn write(
     while !stop.load(Ordering::Relaxed) {
         ticks.tick().await;
         let client = client.clone();
-        // Each victim is changed or deleted once, so that every change takes effect.
-        let victim = prey[(n / 3 * 2 + n % 3 / 2) % prey.len()];
+        // Each victim is changed or deleted once, so that every change takes effect; when all
+        // were, users are inserted alone.
+        let place = n / 3 * 2 + n % 3 / 2;
+        let turn = if place < prey.len() { n % 3 } else { INSERT };
+        let victim = prey[place % prey.len()];
         under_way.spawn(async move {
-            match change(&client, victim, n).await {
+            match change(&client, victim, n, turn).await {
                 Ok(answer) if answer.status.is_success() => None,
                 // It happened the first time, as the client could not know.
-                Ok(answer) if n % 3 == 2 && answer.repeats > 0 && is_gone(&answer) => None,
+                Ok(answer) if turn == DELETE && answer.repeats > 0 && is_gone(&answer) => None,
                 Ok(answer) => Some(format!("{} {}", answer.status, answer.body)),
                 Err(error) => Some(error.to_string()),
             }
         });
-        if n % 3 == 0 {
+        if turn == INSERT {
             inserted.fetch_add(1, Ordering::Relaxed);
         }
         n += 1;
@@ -193,20 +196,24 @@ async fn write(
     }
 }
 
+const INSERT: usize = 0;
+const UPDATE: usize = 1;
+const DELETE: usize = 2;
+
 fn is_gone(answer: &Answer) -> bool {
     [404, 409].contains(&answer.status.as_u16())
 }
 
 /// In turn an insert, an update and a deletion.
-async fn change(client: &Client, victim: Uuid, n: usize) -> Result<Answer> {
+async fn change(client: &Client, victim: Uuid, n: usize, turn: usize) -> Result<Answer> {
     let path = format!("/v1/users/{victim}");
-    match n % 3 {
-        0 => {
+    match turn {
+        INSERT => {
             let email = format!("walk-{n}-{}@example.com", victim.simple());
             let user = json!({ "email": email, "name": "Inserted" });
             client.create("/v1/users", &user).await
         }
-        1 => {
+        UPDATE => {
             let name = json!({ "name": format!("Changed {n}") });
             client.patch(&path, &name).await
         }
