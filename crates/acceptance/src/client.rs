@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::RngExt as _;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::Result;
@@ -11,6 +11,12 @@ use crate::roster::Roster;
 
 /// How often all clients repeated a request since somebody asked.
 static REPEATED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often a request is repeated at the most.
+const REPEATS: usize = 10;
+
+/// How often all requests of a check are, so that a service that refuses much fails it.
+const REPEATS_IN_ALL: usize = 300;
 
 /// A client of one running service that sends again what is answered with 503 or 504, as the
 /// documents ask of it.
@@ -37,9 +43,6 @@ pub(crate) fn take_repeated() -> usize {
 }
 
 impl Client {
-    /// How often a request is repeated at the most.
-    const REPEATS: usize = 10;
-
     /// A client that may do everything.
     pub(crate) fn new(roster: &Roster) -> Result<Self> {
         let mut token = HeaderValue::try_from(format!("Bearer {}", roster.token))?;
@@ -58,90 +61,74 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Answer> {
-        self.send(&Method::GET, path, None, None).await
+        send(self.request(Method::GET, path)).await
     }
 
     /// The same without a repeat, for checks that count what is refused or asked.
     pub(crate) async fn get_once(&self, path: &str) -> Result<Answer> {
-        self.send_once(&Method::GET, path, None, None).await
+        send_once(self.request(Method::GET, path)).await
     }
 
     /// A POST that stores nothing.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.send(&Method::POST, path, Some(body), None).await
+        send(self.request(Method::POST, path).json(body)).await
     }
 
     /// A POST that stores something, and once however often it is sent.
     pub(crate) async fn create(&self, path: &str, body: &Value) -> Result<Answer> {
         let key = format!("{:032x}", rand::rng().random::<u128>());
-        self.send(&Method::POST, path, Some(body), Some(&key)).await
+        let request = self.request(Method::POST, path).json(body);
+        send(request.header("idempotency-key", key)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
-        self.send(&Method::PATCH, path, Some(body), None).await
+        let request = self
+            .request(Method::PATCH, path)
+            .header(CONTENT_TYPE, "application/merge-patch+json");
+        send(request.body(body.to_string())).await
     }
 
     /// A repeat may find that the first one was done: then nobody is there.
     pub(crate) async fn delete(&self, path: &str) -> Result<Answer> {
-        self.send(&Method::DELETE, path, None, None).await
+        send(self.request(Method::DELETE, path)).await
     }
 
-    async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-    ) -> Result<Answer> {
-        let mut repeats = 0;
-        loop {
-            let answer = self.send_once(method, path, body, key).await?;
-            if repeats == Self::REPEATS || !answer.is_passing() {
-                return Ok(Answer { repeats, ..answer });
-            }
-            tokio::time::sleep(answer.retry_after()).await;
-            repeats += 1;
-            REPEATED.fetch_add(1, Ordering::Relaxed);
-        }
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
     }
+}
 
-    async fn send_once(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
-        key: Option<&str>,
-    ) -> Result<Answer> {
-        let content = if method == Method::PATCH {
-            "application/merge-patch+json"
-        } else {
-            "application/json"
-        };
-        let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method.clone(), url);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+/// Sends a request until its answer is one that stays.
+async fn send(request: RequestBuilder) -> Result<Answer> {
+    let mut repeats = 0;
+    loop {
+        let same = request.try_clone().ok_or("a body that is gone once sent")?;
+        let answer = send_once(same).await?;
+        let is_last = repeats == REPEATS || REPEATED.load(Ordering::Relaxed) >= REPEATS_IN_ALL;
+        if is_last || !answer.is_passing() {
+            return Ok(Answer { repeats, ..answer });
         }
-        if let Some(body) = body {
-            request = request
-                .header("content-type", content)
-                .body(body.to_string());
-        }
-        let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await?;
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
-        };
-        Ok(Answer {
-            status,
-            headers,
-            body,
-            repeats: 0,
-        })
+        tokio::time::sleep(answer.retry_after()).await;
+        repeats += 1;
+        REPEATED.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+async fn send_once(request: RequestBuilder) -> Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let bytes = response.bytes().await?;
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+    };
+    Ok(Answer {
+        status,
+        headers,
+        body,
+        repeats: 0,
+    })
 }
 
 impl Answer {
