@@ -6,9 +6,8 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::plans::{Plan, offline_data, plan};
+use crate::plans::{Plan, explain, offline_data, run};
 use crate::support::{Store, store};
 
 /// What grows with the users.
@@ -155,24 +154,6 @@ fn arguments(query: &str, parameters: &[String]) -> String {
         value.to_owned()
     });
     arguments.collect::<Vec<_>>().join(", ")
-}
-
-/// Both plans, each of a run that is taken back.
-async fn explain(sql: &mut PgConnection, query: &str, arguments: &str) -> Vec<Plan> {
-    let mut plans = Vec::new();
-    for mode in ["force_custom_plan", "force_generic_plan"] {
-        run(sql, "BEGIN").await;
-        plans.push(plan(sql, query, arguments, mode).await);
-        run(sql, "ROLLBACK").await;
-    }
-    plans
-}
-
-async fn run(sql: &mut PgConnection, statement: &str) {
-    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-        .execute(sql)
-        .await
-        .unwrap();
 }
 
 /// 20,000 users with three rows in each feed, and as many rows in every other table.

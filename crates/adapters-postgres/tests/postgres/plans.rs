@@ -148,8 +148,10 @@ pub(crate) async fn explain(sql: &mut PgConnection, query: &str, arguments: &str
     ]
 }
 
-/// Runs a statement by the plan that is made in this mode.
-pub(crate) async fn plan(sql: &mut PgConnection, query: &str, arguments: &str, mode: &str) -> Plan {
+/// Runs a statement by the plan that is made in this mode, and takes back what it did: the next
+/// run would step over what this one deletes for as long as another session might still see it.
+async fn plan(sql: &mut PgConnection, query: &str, arguments: &str, mode: &str) -> Plan {
+    run(sql, "BEGIN").await;
     run(sql, &format!("PREPARE explained AS {query}")).await;
     run(sql, &format!("SET plan_cache_mode = {mode}")).await;
     let explain = format!(
@@ -163,6 +165,7 @@ pub(crate) async fn plan(sql: &mut PgConnection, query: &str, arguments: &str, m
         .await
         .unwrap_or_else(|refused| panic!("{refused}: {query} ({arguments})"));
     run(sql, "DEALLOCATE explained").await;
+    run(sql, "ROLLBACK").await;
     let buffers = lines.iter().find(|line| line.contains("Buffers:"));
     let buffers = buffers.map_or("", String::as_str);
     Plan {
@@ -174,7 +177,7 @@ pub(crate) async fn plan(sql: &mut PgConnection, query: &str, arguments: &str, m
     }
 }
 
-async fn run(sql: &mut PgConnection, statement: &str) {
+pub(crate) async fn run(sql: &mut PgConnection, statement: &str) {
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
         .execute(sql)
         .await
