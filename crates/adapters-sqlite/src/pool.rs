@@ -9,10 +9,14 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::time::timeout;
 
 use crate::error::OpenError;
 use crate::migrator;
 use crate::writer::{Job, Writer};
+
+/// How long a file may take to be opened for reads.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
 
 /// How a database file is used.
 #[derive(Clone, Debug)]
@@ -64,24 +68,42 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
             path: PathBuf::from(path),
             source,
         })?;
+    let count = settings.readers.max(1);
     let readers = SqlitePoolOptions::new()
-        .max_connections(settings.readers.max(1))
-        // All at once: none is made, with a thread and its pragmas, while a request waits.
-        .min_connections(settings.readers.max(1))
+        .max_connections(count)
+        .min_connections(count)
         .acquire_timeout(settings.read_acquire_timeout)
         // A file does not hang up: a connection that was good stays so.
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(shared_options(path).read_only(true).row_buffer_size(256))
-        .await
-        .map_err(refused)?;
+        .connect_lazy_with(shared_options(path).read_only(true).row_buffer_size(256));
+    match timeout(OPEN_LIMIT, open_all(&readers, count)).await {
+        Ok(opened) => opened.map_err(refused)?,
+        Err(_) => return Err(refused(sqlx::Error::PoolTimedOut)),
+    }
     Ok(SqliteStore {
         path: path.into(),
         readers,
         writer: Writer::start(connection, settings.writer_queue_timeout),
         transfer_timeout: settings.transfer_timeout,
     })
+}
+
+/// Waits for every connection: none is made, with a thread and its pragmas, while a request
+/// waits. How long a request would wait is no limit here: a slow disk, or a busy machine, may
+/// take longer to open the file than to read it.
+async fn open_all(readers: &SqlitePool, count: u32) -> Result<(), sqlx::Error> {
+    let mut opened = Vec::new();
+    while opened.len() < count as usize {
+        match readers.acquire().await {
+            Ok(connection) => opened.push(connection),
+            // The pool goes on by itself.
+            Err(sqlx::Error::PoolTimedOut) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Ok(())
 }
 
 impl SqliteStore {

@@ -1,8 +1,9 @@
 //! How reads go through the caches and how writes take stale entries out of them.
 //!
 //! `reader` is the way of a read: the near cache, then one load per user and process
-//! (`flights`), which the `loader` runs: through the leases of the shared cache (`lease_flow`)
-//! or straight from the store, one read of a row at a time (`turnstiles`). `invalidator` is the
+//! (`flights`), which the `loader` runs, by itself or by its caller's own task (`driven`): through
+//! the leases of the shared cache (`lease_flow`) or straight from the store, one read of a row at a
+//! time (`turnstiles`). `invalidator` is the
 //! way of a write, `relay` the way of every write's invalidation whatever became of the writer,
 //! and `watermark` shows how far it got.
 
@@ -12,6 +13,7 @@ mod cached_users;
 
 mod reader;
 
+mod driven;
 mod flights;
 mod loader;
 mod turnstiles;

@@ -35,6 +35,18 @@ async fn a_write_that_cannot_begin_in_time_is_never_begun() {
     assert_eq!(found, []);
 }
 
+/// Opening takes as long as it takes, where a read waits for next to nothing.
+#[tokio::test]
+async fn how_long_a_read_waits_is_no_limit_of_opening() {
+    let settings = SqliteSettings {
+        read_acquire_timeout: Duration::from_nanos(1),
+        ..patient()
+    };
+    let fixture = fixture_with(&settings).await;
+    let found = fixture.users().find_many(&[user_id(1)]).await.unwrap();
+    assert_eq!(found, []);
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_no_transaction_open() {
     let fixture = fixture().await.unwrap();

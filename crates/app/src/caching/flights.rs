@@ -1,13 +1,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use roster_domain::ports::StoreError;
 use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::watch;
 
+use super::driven::Driven;
 use super::near_cache::Ticket;
 use super::watermark::Proof;
 use crate::ReadTrace;
@@ -39,8 +42,22 @@ struct Progress {
     end: Option<LoadResult>,
 }
 
-/// How far a load is.
-struct Stage(AtomicU8);
+impl Progress {
+    /// What a caller may take who asked before the store was asked, or not.
+    fn taken(&self, before_read: bool) -> Option<LoadResult> {
+        match (&self.end, &self.row) {
+            (Some(end), _) => Some(end.clone()),
+            (None, Some(row)) if before_read => Some(Ok(row.clone())),
+            (None, _) => None,
+        }
+    }
+}
+
+/// How far a load is, and who runs it.
+pub(super) struct Stage {
+    stage: AtomicU8,
+    is_driven: AtomicBool,
+}
 
 impl Stage {
     /// A cache is asked, if there is one; what it says may be of any moment since the start.
@@ -50,16 +67,39 @@ impl Stage {
     /// The store is asked.
     const READING: u8 = 2;
 
-    const fn new() -> Self {
-        Self(AtomicU8::new(Self::ASKING))
+    pub(super) const fn new() -> Self {
+        Self {
+            stage: AtomicU8::new(Self::ASKING),
+            is_driven: AtomicBool::new(false),
+        }
     }
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
+        self.stage.load(Ordering::Acquire)
     }
 
     fn set(&self, stage: u8) {
-        self.0.store(stage, Ordering::Release);
+        self.stage.store(stage, Ordering::Release);
+    }
+
+    pub(super) fn set_driven(&self, is_driven: bool) {
+        self.is_driven.store(is_driven, Ordering::Release);
+    }
+
+    /// Waits once where a caller runs the load, and wakes nobody: he has his answer, goes, and
+    /// leaves the rest to a task.
+    pub(super) async fn hand_over(&self) {
+        let mut has_waited = false;
+        poll_fn(|_| {
+            let waits = !has_waited && self.is_driven.load(Ordering::Acquire);
+            has_waited = true;
+            if waits {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
     }
 }
 
@@ -104,6 +144,8 @@ pub(super) struct Seat {
     /// Asked before the store was; such a caller may take whatever the store says.
     pub(super) before_read: bool,
     progress: watch::Receiver<Progress>,
+    /// The load, where this caller is the one who runs it.
+    pub(super) driven: Option<Driven>,
 }
 
 impl Flights {
@@ -130,6 +172,7 @@ impl Flights {
                         collapsed: true,
                         before_read,
                         progress,
+                        driven: None,
                     },
                     None,
                 );
@@ -161,6 +204,7 @@ impl Flights {
                 collapsed: false,
                 before_read: true,
                 progress,
+                driven: None,
             },
             Some(lead),
         )
@@ -204,6 +248,20 @@ impl Lead {
             .send_modify(|progress| progress.row = Some(loaded));
     }
 
+    /// Leaves to a task what is to be done after [`Self::tell`], where a caller runs this load.
+    pub(super) async fn hand_over(&self) {
+        self.stage.hand_over().await;
+    }
+
+    pub(super) fn stage(&self) -> Arc<Stage> {
+        Arc::clone(&self.stage)
+    }
+
+    /// Whether this is the load of that stage.
+    pub(super) fn is_at(&self, stage: &Arc<Stage>) -> bool {
+        Arc::ptr_eq(&self.stage, stage)
+    }
+
     /// Ends the load for all who wait.
     pub(super) fn finish(self, result: LoadResult) {
         self.progress
@@ -227,13 +285,15 @@ impl Seat {
     /// What the load came to, or what it may take of it already; `None` when it ended without
     /// a word.
     pub(super) async fn arrive(mut self) -> Option<LoadResult> {
+        if let Some(driven) = self.driven.take() {
+            return driven
+                .until(|| self.progress.borrow().taken(self.before_read))
+                .await;
+        }
         let before_read = self.before_read;
         let is_over =
             |progress: &Progress| progress.end.is_some() || (before_read && progress.row.is_some());
         let progress = self.progress.wait_for(is_over).await.ok()?;
-        match &*progress {
-            Progress { end: Some(end), .. } => Some(end.clone()),
-            Progress { row, end: None } => row.clone().map(Ok),
-        }
+        progress.taken(before_read)
     }
 }

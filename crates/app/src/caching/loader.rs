@@ -8,7 +8,8 @@ use roster_domain::ports::StoreError;
 use roster_domain::{User, UserId, UserVersion};
 use tokio::sync::Semaphore;
 
-use super::flights::{Lead, Loaded};
+use super::driven::Driven;
+use super::flights::{Lead, Loaded, Stage};
 use super::lease_flow::{LeaseFlow, Open};
 use super::near_cache::{Kept, NearCache};
 use super::policy::CachePolicy;
@@ -16,7 +17,7 @@ use super::turnstiles::Turnstiles;
 use crate::batching::{Batched, Entry, Line, Users, Waits};
 use crate::{CacheEvent, CacheObserver, ForwardReason, ReadTrace, Runtime, TierStatus};
 
-/// Runs the loads of this process in tasks of their own: a caller that goes away cancels nothing.
+/// Runs the loads of this process: a caller that goes away cancels nothing.
 /// What is asked for while others are on their way goes as one batch.
 pub(super) struct Loader {
     pub(super) line: Line<Lead>,
@@ -60,17 +61,32 @@ pub(super) struct Lane<'l> {
 }
 
 impl Loader {
-    /// Loads users, now or with the next batch, and ends every lead.
-    pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>) {
+    /// Loads users, now or with the next batch, and ends every lead. The load of one who waits for
+    /// nobody else is his to run, if it can go at once.
+    pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>, is_alone: bool) -> Option<Driven> {
+        let mut own = leads.first().filter(|_| is_alone).map(Lead::stage);
+        let mut driven = None;
         match self.line.enter(leads) {
             Entry::Go(batches) => {
                 for leads in batches {
-                    self.spawn(leads);
+                    let is_own =
+                        |stage: &mut Arc<Stage>| matches!(&*leads, [lead] if lead.is_at(stage));
+                    match own.take_if(is_own) {
+                        Some(stage) => driven = Some(self.drive(leads, stage)),
+                        None => self.spawn(leads),
+                    }
                 }
             }
             Entry::Wait => {}
             Entry::Full(leads) => refuse(leads),
         }
+        driven
+    }
+
+    fn drive(self: &Arc<Self>, leads: Vec<Lead>, stage: Arc<Stage>) -> Driven {
+        let load = AssertUnwindSafe(Arc::clone(self).run(leads)).catch_unwind();
+        let tasks = Arc::clone(&self.runtime.tasks);
+        Driven::new(Box::pin(load.map(drop)), stage, tasks)
     }
 
     fn spawn(self: &Arc<Self>, leads: Vec<Lead>) {

@@ -173,6 +173,7 @@ impl Reader {
 
     /// Joins or starts the load of each user, those that start as one batch.
     fn board(&self, open: Vec<(UserId, bool)>, freshness: Freshness) -> Vec<(UserId, bool, Seat)> {
+        let is_alone = open.len() == 1;
         let mut leads = Vec::new();
         let mut seats = Vec::with_capacity(open.len());
         for (id, strong) in open {
@@ -187,7 +188,10 @@ impl Reader {
             seats.push((id, strong, seat));
         }
         if !leads.is_empty() {
-            self.loader.start(leads);
+            let driven = self.loader.start(leads, is_alone);
+            if let [(_, _, seat)] = &mut *seats {
+                seat.driven = driven;
+            }
         }
         seats
     }

@@ -9,8 +9,8 @@ use roster_domain::UserVersion;
 use roster_domain::ports::{AcquireRequest, Lease, LeaseToken, UserCache};
 
 use crate::support::{
-    CountedUsers, Events, NAMESPACE, PausedClock, draft, id, is_hit, renamed, settle, shared,
-    shared_with, third_joins_second,
+    CountedUsers, Events, NAMESPACE, PausedClock, draft, id, is_hit, renamed, settle, settled,
+    shared, shared_with, third_joins_second,
 };
 
 struct World {
@@ -38,7 +38,9 @@ async fn the_second_read_is_answered_by_the_cache() {
     let World { users, service, .. } = world();
     service.create(draft(1)).await.unwrap();
 
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
     let second = service.get(id(1), Freshness::CACHED).await.unwrap();
 
     assert_eq!(users.reads(), 1);
@@ -321,7 +323,9 @@ async fn a_lease_whose_holder_died_is_taken_over_after_its_time() {
     cache.acquire_many(NAMESPACE, &[request]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
     let second = service.get(id(1), Freshness::CACHED).await.unwrap();
 
     assert!(is_hit(second.trace), "{:?}", second.trace);

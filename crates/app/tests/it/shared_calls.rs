@@ -14,7 +14,7 @@ use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
     CountedUsers, PausedClock, acquires_once, bare, cache_mock, fills_once, finds_once, granted,
-    id, reads_once, renamed, seen, settle, shared, stamped, unavailable, user, value,
+    id, reads_once, renamed, seen, settle, settled, shared, stamped, unavailable, user, value,
 };
 
 #[tokio::test]
@@ -23,7 +23,9 @@ async fn a_hit_touches_no_repository() {
     finds_once(&mut cache, value(user(1, 7)));
     let (service, _) = shared(Arc::new(MockUserRepository::new()), Arc::new(cache));
 
-    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let answer = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
 
     assert_eq!(answer.user.version, UserVersion::new(7));
     assert_eq!(answer.bound, StalenessBound::Unproven);
@@ -73,7 +75,7 @@ async fn a_store_that_hangs_keeps_nobody_from_what_the_cache_holds() {
     let users = Faulty::<dyn UserRepository>::new(users, Arc::clone(&store_faults));
     let (service, _) = shared(Arc::new(users), cache);
     let service = Arc::new(service);
-    let there = service.get(id(1), Freshness::CACHED).await;
+    let there = settled(service.get(id(1), Freshness::CACHED)).await;
     assert!(matches!(there, Err(UserError::NotFound)));
     store_faults.arm(Fault::Hang);
     let waiting: Vec<_> = (2..=40)
@@ -84,7 +86,7 @@ async fn a_store_that_hangs_keeps_nobody_from_what_the_cache_holds() {
         .collect();
     settle().await;
     let calls = store_faults.calls();
-    let again = service.get(id(1), Freshness::CACHED).await;
+    let again = settled(service.get(id(1), Freshness::CACHED)).await;
     assert!(matches!(again, Err(UserError::NotFound)));
     assert_eq!(store_faults.calls(), calls, "the cache answered");
     assert!(waiting.iter().all(|reader| !reader.is_finished()));
@@ -128,11 +130,14 @@ async fn a_miss_looks_up_acquires_reads_and_fills_in_this_order() {
         .returning(|_, _| Ok(vec![FillOutcome::Stored]));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let answer = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
 
+    // Answered before the fill, of which nothing can be told yet.
     let status = TierStatus::Forwarded {
         reason: ForwardReason::Miss,
-        stored: true,
+        stored: false,
         collapsed: false,
     };
     assert_eq!(answer.trace.l2, Some(status));
@@ -156,7 +161,9 @@ async fn an_absent_user_is_filled_as_absent_with_the_floor_of_the_grant() {
         .returning(|_, _| Ok(vec![FillOutcome::Stored]));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let refusal = service.get(id(1), Freshness::CACHED).await.unwrap_err();
+    let refusal = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap_err();
 
     assert!(matches!(refusal, UserError::NotFound), "{refusal:?}");
 }
@@ -217,7 +224,9 @@ async fn bytes_that_cannot_be_used_are_named_when_acquiring() {
     fills_once(&mut cache, FillOutcome::Stored);
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -237,12 +246,12 @@ async fn a_value_below_the_minimum_version_is_loaded_anew() {
         min_version: UserVersion::new(4),
         strong: false,
     };
-    let answer = service.get(id(1), freshness).await.unwrap();
+    let answer = settled(service.get(id(1), freshness)).await.unwrap();
 
     assert_eq!(answer.user.version, UserVersion::new(4));
     let status = TierStatus::Forwarded {
         reason: ForwardReason::Stale,
-        stored: true,
+        stored: false,
         collapsed: false,
     };
     assert_eq!(answer.trace.l2, Some(status));
@@ -267,7 +276,9 @@ async fn a_lease_is_given_back_when_the_store_fails() {
         .returning(|_| Ok(()));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let refusal = service.get(id(1), Freshness::CACHED).await.unwrap_err();
+    let refusal = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap_err();
 
     assert!(matches!(refusal, UserError::Store(_)), "{refusal:?}");
 }
@@ -284,7 +295,9 @@ async fn a_panic_in_the_store_gives_the_lease_back_too() {
     cache.expect_release_many().once().returning(|_| Ok(()));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let refusal = service.get(id(1), Freshness::CACHED).await.unwrap_err();
+    let refusal = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap_err();
 
     assert!(matches!(refusal, UserError::Store(_)), "{refusal:?}");
 }

@@ -17,7 +17,7 @@ use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
     CountedUsers, PausedClock, acquires_once, bare, cache_mock, fills_once, finds_once, granted,
-    id, reads_once, seen, settle, shared, stamped, unavailable, user, value,
+    id, reads_once, seen, settle, settled, shared, stamped, unavailable, user, value,
 };
 
 fn at_least(version: u64) -> Freshness {
@@ -45,7 +45,9 @@ async fn a_row_below_the_floor_of_its_lease_is_answered_as_unproven() {
     fills_once(&mut cache, FillOutcome::StaleSource);
     let (service, events) = shared(Arc::new(users), Arc::new(cache));
 
-    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let answer = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
 
     assert_eq!(answer.user.version, UserVersion::new(4));
     assert_eq!(answer.bound, StalenessBound::Unproven);
@@ -64,7 +66,9 @@ async fn a_row_below_what_is_stored_is_answered_as_unproven_to_who_forces_the_re
         reads_once(&mut users, user(1, row));
         let (service, events) = shared(Arc::new(users), Arc::new(cache));
 
-        let answer = service.get(id(1), Freshness::STRONG).await.unwrap();
+        let answer = settled(service.get(id(1), Freshness::STRONG))
+            .await
+            .unwrap();
 
         assert_eq!(answer.user.version, UserVersion::new(row));
         assert_eq!(answer.bound, bound);
@@ -91,7 +95,7 @@ async fn a_value_that_has_ended_is_not_put_back_when_the_store_fails() {
         .returning(|_| Ok(()));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let refusal = service.get(id(1), at_least(4)).await.unwrap_err();
+    let refusal = settled(service.get(id(1), at_least(4))).await.unwrap_err();
 
     assert!(matches!(refusal, UserError::Store(_)), "{refusal:?}");
 }
@@ -114,7 +118,9 @@ async fn what_the_process_keeps_ends_with_the_value_and_after_a_minute_at_the_la
         });
         let (service, _) = shared(Arc::new(MockUserRepository::new()), Arc::new(cache));
         let is_kept = async || {
-            let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+            let answer = settled(service.get(id(1), Freshness::CACHED))
+                .await
+                .unwrap();
             matches!(answer.trace.l1, Some(TierStatus::Hit { .. }))
         };
 
@@ -148,7 +154,7 @@ async fn a_value_that_turns_up_and_cannot_be_used_is_named_in_the_next_request()
         .returning(|_, _| Ok(vec![FillOutcome::Stored]));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let answer = service.get(id(1), at_least(4)).await.unwrap();
+    let answer = settled(service.get(id(1), at_least(4))).await.unwrap();
 
     assert_eq!(answer.user.version, UserVersion::new(4));
 }
@@ -164,7 +170,7 @@ async fn a_cache_that_always_has_something_else_is_asked_three_times() {
     reads_once(&mut users, user(1, 4));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let answer = service.get(id(1), at_least(4)).await.unwrap();
+    let answer = settled(service.get(id(1), at_least(4))).await.unwrap();
 
     assert_eq!(answer.user.version, UserVersion::new(4));
     let status = TierStatus::Forwarded {
@@ -184,7 +190,9 @@ async fn what_must_not_be_replaced_is_asked_for_once_and_left_there() {
     reads_once(&mut users, user(1, 6));
     let (service, _) = shared(Arc::new(users), Arc::new(cache));
 
-    let answer = service.get(id(1), Freshness::CACHED).await.unwrap();
+    let answer = settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
 
     let status = TierStatus::Forwarded {
         reason: ForwardReason::Miss,
@@ -225,7 +233,7 @@ async fn crowd(service: &Arc<UserService>, alone: u128) -> Vec<tokio::task::Join
 }
 
 async fn is_refused(service: &UserService) {
-    let one_more = service.get(id(999), Freshness::CACHED).await;
+    let one_more = settled(service.get(id(999), Freshness::CACHED)).await;
     assert!(
         matches!(one_more, Err(UserError::Store(StoreError::Unavailable(_)))),
         "{one_more:?}"

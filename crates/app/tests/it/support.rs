@@ -426,6 +426,13 @@ pub(crate) async fn settle() {
     }
 }
 
+/// What a call answers, once all is done that goes on behind its answer.
+pub(crate) async fn settled<T>(call: impl Future<Output = T>) -> T {
+    let answer = call.await;
+    settle().await;
+    answer
+}
+
 /// A read waits until the one before it has its row; whoever comes meanwhile joins it, though a
 /// write was acknowledged since it began: it has not asked the store yet.
 pub(crate) async fn third_joins_second(

@@ -13,7 +13,7 @@ use crate::journal::{Journal, assert_kept, cached_bound, tier};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Redis is waited for, too, and no query is but for a read.
-const COUNTED: [&str; 2] = ["--redis-command-timeout=500ms", "--cache-audit=false"];
+const COUNTED: [&str; 2] = ["--redis-command-timeout=5s", "--cache-audit=false"];
 
 /// What another process loads is waited for, too.
 pub(crate) const PATIENT: [&str; 1] = ["--cache-lease-wait=2s"];

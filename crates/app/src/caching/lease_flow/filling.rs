@@ -53,6 +53,9 @@ impl LeaseFlow {
         for granted in &granted {
             granted.open.lead.tell(loaded(granted, false));
         }
+        for granted in &granted {
+            granted.open.lead.hand_over().await;
+        }
         let fills: Vec<FillRequest> = granted
             .iter()
             .map(|granted| fill(loader, granted, &rows))
