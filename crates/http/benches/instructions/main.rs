@@ -25,7 +25,7 @@ use roster_http::settings::Rate;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use support::{Api, Call, Parts, get, post};
+use support::{Api, Call, Parts, get, post, settle};
 use tokens::Mint;
 
 /// Users that are there, whatever is measured.
@@ -88,7 +88,7 @@ impl Stage {
     }
 
     async fn ask(&self, api: &Api, call: Call) {
-        let answer = api.send(call.token(&self.token)).await;
+        let answer = api.answer(call.token(&self.token)).await;
         assert!(answer.status.as_u16() < 400, "{}", answer.text());
     }
 
@@ -113,6 +113,7 @@ async fn prepare(scenario: &str) -> Stage {
         }
         _ => {}
     }
+    settle().await;
     stage
 }
 

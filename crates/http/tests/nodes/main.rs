@@ -4,7 +4,7 @@
 //! A test is named after its number, if it has one: `t…` in the protocol, `f…` in the table of faults. It
 //! breaks something, asserts what may be answered meanwhile, mends it and asserts the recovery;
 //! every answer is recorded and judged against the guarantee. A limit of time may be kept in one of
-//! three tries; what may never happen is asserted in each. `docs/reliability.md` lists them.
+//! five tries; what may never happen is asserted in each. `docs/reliability.md` lists them.
 
 #![expect(
     clippy::unwrap_used,

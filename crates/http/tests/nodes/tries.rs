@@ -1,7 +1,7 @@
 //! Limits of time, on a machine that does other things besides.
 
 /// What a busy machine adds is not there every time; what the service takes is.
-pub(crate) const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 5;
 
 /// Returns when a try has kept its limits; one that has not says how. What may never happen is
 /// asserted in each of them.
