@@ -9,7 +9,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::error::OpenError;
 use crate::migrator;
@@ -17,6 +17,7 @@ use crate::writer::{Job, Writer};
 
 /// How long a file may take to be opened for reads.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// How a database file is used.
 #[derive(Clone, Debug)]
@@ -68,6 +69,10 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
             path: PathBuf::from(path),
             source,
         })?;
+    let options = shared_options(path).read_only(true).row_buffer_size(256);
+    // The pool retries what is refused, and says nothing of it.
+    let first = SqliteConnection::connect_with(&options).await;
+    first.map_err(refused)?.close().await.map_err(refused)?;
     let count = settings.readers.max(1);
     let readers = SqlitePoolOptions::new()
         .max_connections(count)
@@ -77,11 +82,9 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(shared_options(path).read_only(true).row_buffer_size(256));
-    match timeout(OPEN_LIMIT, open_all(&readers, count)).await {
-        Ok(opened) => opened.map_err(refused)?,
-        Err(_) => return Err(refused(sqlx::Error::PoolTimedOut)),
-    }
+        .connect_lazy_with(options);
+    let opened = timeout(OPEN_LIMIT, all_open(&readers, count)).await;
+    opened.map_err(|_| refused(sqlx::Error::PoolTimedOut))?;
     Ok(SqliteStore {
         path: path.into(),
         readers,
@@ -90,20 +93,13 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
     })
 }
 
-/// Waits for every connection: none is made, with a thread and its pragmas, while a request
-/// waits. How long a request would wait is no limit here: a slow disk, or a busy machine, may
-/// take longer to open the file than to read it.
-async fn open_all(readers: &SqlitePool, count: u32) -> Result<(), sqlx::Error> {
-    let mut opened = Vec::new();
-    while opened.len() < count as usize {
-        match readers.acquire().await {
-            Ok(connection) => opened.push(connection),
-            // The pool goes on by itself.
-            Err(sqlx::Error::PoolTimedOut) => {}
-            Err(refused) => return Err(refused),
-        }
+/// Waits for every connection, which the pool opens by itself: none is made, with a thread and its
+/// pragmas, while a request waits. How long a request would wait is no limit here: a slow disk,
+/// or a busy machine, may take longer to open the file than to read it.
+async fn all_open(readers: &SqlitePool, count: u32) {
+    while readers.num_idle() < count as usize {
+        sleep(BETWEEN_LOOKS).await;
     }
-    Ok(())
 }
 
 impl SqliteStore {

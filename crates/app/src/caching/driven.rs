@@ -27,20 +27,20 @@ impl Driven {
         }
     }
 
-    /// Runs it until there is an answer; `None` when it ended without one. Nothing but the load
-    /// itself may make the answer: nobody else wakes who waits here.
+    /// Runs it until there is an answer; `None` when it ended without one, or went into a line,
+    /// from where others take it. While it runs nobody else makes the answer: who waits here is
+    /// woken by what the load waits for, and by nothing else.
     pub(super) async fn until<T>(
         mut self,
         answer: impl Fn() -> Option<T> + Send + Sync,
     ) -> Option<T> {
         poll_fn(|context| {
-            let Some(mut load) = self.load.take() else {
-                return Poll::Ready(None);
+            let polled = match &mut self.load {
+                Some(load) => load.as_mut().poll(context),
+                None => Poll::Ready(()),
             };
-            // One that panics is gone by then, as if its task had.
-            let polled = load.as_mut().poll(context);
-            if polled.is_pending() {
-                self.load = Some(load);
+            if polled.is_ready() {
+                self.load = None;
             }
             match answer() {
                 None if polled.is_pending() => Poll::Pending,

@@ -82,12 +82,13 @@ impl Stage {
         self.stage.store(stage, Ordering::Release);
     }
 
-    pub(super) fn set_driven(&self, is_driven: bool) {
-        self.is_driven.store(is_driven, Ordering::Release);
+    /// Says whether a caller runs the load from now on; true when one did.
+    pub(super) fn set_driven(&self, is_driven: bool) -> bool {
+        self.is_driven.swap(is_driven, Ordering::AcqRel)
     }
 
     /// Waits once where a caller runs the load, and wakes nobody: he has his answer, goes, and
-    /// leaves the rest to a task.
+    /// leaves the rest to a task. To be called by the load itself alone, once its answer is there.
     pub(super) async fn hand_over(&self) {
         let mut has_waited = false;
         poll_fn(|_| {
@@ -286,9 +287,10 @@ impl Seat {
     /// a word.
     pub(super) async fn arrive(mut self) -> Option<LoadResult> {
         if let Some(driven) = self.driven.take() {
-            return driven
-                .until(|| self.progress.borrow().taken(self.before_read))
-                .await;
+            let answer = || self.progress.borrow().taken(self.before_read);
+            if let Some(result) = driven.until(answer).await {
+                return Some(result);
+            }
         }
         let before_read = self.before_read;
         let is_over =

@@ -103,8 +103,14 @@ impl LeaseFlow {
             if sorted.acquire.is_empty() {
                 return;
             }
+            // What waits in the line is whoever's takes it from there.
+            let driven = sorted.acquire.iter().map(|open| open.lead.stage());
+            let driven: Vec<_> = driven.filter(|stage| stage.set_driven(false)).collect();
             match self.line.enter(sorted.acquire) {
                 Entry::Go(batches) => {
+                    for stage in driven {
+                        stage.set_driven(true);
+                    }
                     let fills = batches.into_iter().map(|open| self.fill(loader, open));
                     join_all(fills).await;
                 }

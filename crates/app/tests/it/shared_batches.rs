@@ -184,7 +184,7 @@ async fn what_waits_for_a_lane_to_fill_goes_by_the_next() {
         looked_up: AtomicUsize::default(),
         ends_leases: false,
     });
-    let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
     let service = Arc::new(service);
     users.hold();
     let mut readers = Vec::new();
@@ -199,6 +199,9 @@ async fn what_waits_for_a_lane_to_fill_goes_by_the_next() {
         reader.await.unwrap().unwrap();
     }
     assert_eq!(cache.looked_up.load(Ordering::SeqCst) as u128, READERS);
+    // Each waits for the load that he began.
+    let collapsed = |event: &CacheEvent| matches!(event, CacheEvent::Collapsed);
+    assert_eq!(events.count(collapsed), 0);
 }
 
 /// A cache that counts what is looked up, and in which another process may end its load while this one is told to wait

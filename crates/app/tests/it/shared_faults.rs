@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::MemoryUserCache;
-use roster_app::{CacheEvent, CachePolicy, ForwardReason, Freshness, TierStatus};
+use roster_app::{CacheEvent, CachePolicy, ForwardReason, Freshness, TierStatus, UserService};
 use roster_domain::UserId;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, Clock, FillOutcome,
@@ -14,7 +14,8 @@ use roster_domain::ports::{
 };
 
 use crate::support::{
-    CountedUsers, PausedClock, draft, id, renamed, settle, shared, shared_by, third_joins_second,
+    CountedUsers, NAMESPACE, PausedClock, draft, id, renamed, settle, settled, shared, shared_by,
+    third_joins_second,
 };
 
 /// A cache that can be switched off, or made to hang.
@@ -139,12 +140,21 @@ async fn a_failing_cache_fails_no_request_and_is_left_alone_after_five() {
     assert!(events.count(|event| matches!(event, CacheEvent::SharedCacheSkipped)) >= 90);
 }
 
+/// Reads the user, so that the cache holds the value before something happens to it.
+async fn read_and_stored(service: &UserService, cache: &Unsteady) {
+    settled(service.get(id(1), Freshness::CACHED))
+        .await
+        .unwrap();
+    let held = cache.get_many(NAMESPACE, &[id(1)]).await.unwrap().reply;
+    assert!(matches!(held[..], [CacheLookup::Value { .. }]), "{held:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_comes_back_is_used_within_two_seconds_and_holds_nothing_stale() {
     let (users, cache) = (CountedUsers::new(), Unsteady::new());
     let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
     service.create(draft(1)).await.unwrap();
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    read_and_stored(&service, &cache).await;
     cache.down.store(true, Ordering::SeqCst);
     service
         .update(id(1), renamed("While it was down"), None)
@@ -198,7 +208,7 @@ async fn until_the_cache_acknowledges_this_process_takes_nothing_stale_from_it()
     let (users, cache) = (CountedUsers::new(), Unsteady::new());
     let (service, _) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
     service.create(draft(1)).await.unwrap();
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    read_and_stored(&service, &cache).await;
     cache.down.store(true, Ordering::SeqCst);
     service.update(id(1), renamed("New"), None).await.unwrap();
     // Back for reads before anything was delivered.
@@ -221,7 +231,7 @@ async fn a_reply_from_before_the_delivery_is_not_taken_after_it() {
     let (users, cache) = (CountedUsers::new(), Unsteady::new());
     let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
     service.create(draft(1)).await.unwrap();
-    service.get(id(1), Freshness::CACHED).await.unwrap();
+    read_and_stored(&service, &cache).await;
     cache.down.store(true, Ordering::SeqCst);
     service.update(id(1), renamed("New"), None).await.unwrap();
     cache.down.store(false, Ordering::SeqCst);

@@ -192,6 +192,7 @@ impl Node {
         cache: &Arc<MemoryUserCache>,
         runtime: &Runtime,
         running: &Arc<AtomicU64>,
+        lanes: usize,
     ) -> Arc<Self> {
         let wire = Arc::new(Wire {
             cache: Arc::clone(cache),
@@ -210,7 +211,10 @@ impl Node {
         let cached = CachedUsers::new(
             Arc::clone(&users) as Arc<dyn UserRepository>,
             Caches::Shared(shared),
-            CachePolicy::default(),
+            CachePolicy {
+                store_lanes: lanes,
+                ..CachePolicy::default()
+            },
             Arc::new(Deaf),
             runtime.clone(),
         );
@@ -230,6 +234,12 @@ impl Node {
         while self.running.load(Ordering::SeqCst) > 0 {
             yield_now().await;
         }
+    }
+
+    /// Reads somebody of whom no store knows.
+    pub(super) async fn read_absent(&self, number: u128) {
+        let answer = self.cached.reader.get(id(number), Freshness::CACHED).await;
+        assert!(answer.unwrap().user().is_none());
     }
 
     pub(super) async fn read(&self) -> u64 {
@@ -280,6 +290,11 @@ impl Fleet {
     /// As at any moment of a long run: a watermark is there, the shared cache has the first
     /// version of the one user, and no process has.
     pub(super) async fn warm() -> Self {
+        Self::with_lanes(CachePolicy::default().store_lanes).await
+    }
+
+    /// The same, with so many lanes for loads in each process.
+    pub(super) async fn with_lanes(lanes: usize) -> Self {
         let store = MemoryStore::new();
         let spawner = Spawner::default();
         let running = Arc::clone(&spawner.0);
@@ -290,8 +305,8 @@ impl Fleet {
         };
         let cache = Arc::new(MemoryUserCache::new(Arc::clone(&runtime.clock)));
         let (here, there) = (
-            Node::new(&store, &cache, &runtime, &running),
-            Node::new(&store, &cache, &runtime, &running),
+            Node::new(&store, &cache, &runtime, &running, lanes),
+            Node::new(&store, &cache, &runtime, &running, lanes),
         );
         here.users.insert(&new_user()).await.unwrap();
         here.relay().await;

@@ -9,6 +9,7 @@ use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 use std::time::Duration;
 
+use super::{at_random, with_few_switches};
 use crate::caching::near_cache::{Kept, NearCache, Ticket};
 use crate::caching::test_users::{id, user};
 
@@ -178,10 +179,10 @@ fn race() {
 
 #[test]
 fn explored_the_guard_keeps_nothing_stale_in_random_schedules() {
-    shuttle::check_random(race, 2_000);
+    at_random(race, 2_000);
 }
 
 #[test]
 fn explored_the_guard_keeps_nothing_stale_in_schedules_of_few_switches() {
-    shuttle::check_pct(race, 2_000, 4);
+    with_few_switches(race, 2_000, 4);
 }

@@ -9,6 +9,7 @@ use roster_domain::ports::Invalidation;
 use shuttle::future::{block_on, spawn, yield_now};
 
 use super::fleet::Fleet;
+use super::{at_random, with_few_switches};
 use crate::caching::pending_floors::PendingFloors;
 use crate::caching::test_users::id;
 
@@ -161,33 +162,60 @@ fn own_write_without_a_floor() {
     });
 }
 
+/// Several loads, each run by its caller, and one lane for all: those that wait are taken from the
+/// line by whoever is done, and some callers go away meanwhile. Every load ends.
+fn one_lane() {
+    block_on(async {
+        let Fleet { here, .. } = Fleet::with_lanes(1).await;
+        let mut tasks = Vec::new();
+        for number in 2..=5 {
+            let reader = Arc::clone(&here);
+            tasks.push(spawn(async move { reader.read_absent(number).await }));
+        }
+        let gone = Arc::clone(&here);
+        let gone = spawn(async move { gone.read_absent(5).await });
+        yield_now().await;
+        gone.abort();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        here.is_quiet().await;
+    });
+}
+
+#[test]
+fn explored_loads_that_wait_for_a_lane_end() {
+    at_random(one_lane, 3_000);
+    with_few_switches(one_lane, 2_000, 4);
+}
+
 #[test]
 fn explored_two_processes_agree_in_random_schedules() {
-    shuttle::check_random(race, 1_000);
+    at_random(race, 1_000);
 }
 
 #[test]
 fn explored_two_processes_agree_in_schedules_of_few_switches() {
-    shuttle::check_pct(race, 2_000, 4);
+    with_few_switches(race, 2_000, 4);
 }
 
 #[test]
 fn explored_a_reply_that_waits_is_not_kept() {
-    shuttle::check_random(reply_that_waits, 1_500);
-    shuttle::check_pct(reply_that_waits, 1_500, 3);
+    at_random(reply_that_waits, 1_500);
+    with_few_switches(reply_that_waits, 1_500, 3);
 }
 
 #[test]
 fn explored_a_process_reads_what_it_wrote() {
-    shuttle::check_random(own_write, 3_000);
+    at_random(own_write, 3_000);
 }
 
 #[test]
 fn explored_a_process_reads_what_it_wrote_also_when_its_invalidation_is_lost() {
-    shuttle::check_random(own_write_without_invalidation, 500);
+    at_random(own_write_without_invalidation, 500);
 }
 
 #[test]
 fn explored_a_process_reads_what_it_wrote_also_when_it_can_note_no_floor() {
-    shuttle::check_random(own_write_without_a_floor, 3_000);
+    at_random(own_write_without_a_floor, 3_000);
 }
