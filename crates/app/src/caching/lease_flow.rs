@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use futures::join;
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheLookup, CacheNamespace, ConnectionEpoch, Lease, LeaseToken,
@@ -10,12 +9,12 @@ use roster_domain::ports::{
 use roster_domain::{Timestamp, User, UserId, UserVersion};
 
 use super::flights::{Lead, Loaded};
-use super::loader::{Lane, Loader, refuse};
+use super::loader::{Lane, Loader};
 use super::namespace::Namespace;
 use super::near_cache::{Kept, NearCache, Ticket};
 use super::pending_floors::PendingFloors;
 use super::watermark::{Proof, Proofs};
-use crate::batching::{Entry, Line, Waits};
+use crate::batching::{Line, Waits};
 use crate::{CacheEvent, ForwardReason, ReadTrace, TierStatus};
 
 mod filling;
@@ -99,27 +98,8 @@ impl LeaseFlow {
         });
         let sorted = self.begin(loader, open.collect()).await;
         drop(lane);
-        let missed = async {
-            if sorted.acquire.is_empty() {
-                return;
-            }
-            // What waits in the line is whoever's takes it from there.
-            let driven = sorted.acquire.iter().map(|open| open.lead.stage());
-            let driven: Vec<_> = driven.filter(|stage| stage.set_driven(false)).collect();
-            match self.line.enter(sorted.acquire) {
-                Entry::Go(batches) => {
-                    for stage in driven {
-                        stage.set_driven(true);
-                    }
-                    let fills = batches.into_iter().map(|open| self.fill(loader, open));
-                    join_all(fills).await;
-                }
-                Entry::Wait => {}
-                Entry::Full(open) => refuse(open.into_iter().map(|open| open.lead)),
-            }
-        };
         join!(
-            missed,
+            self.fill_in_turn(loader, sorted.acquire),
             self.correct(loader, sorted.compare),
             loader.read_unfilled(sorted.unfilled)
         );

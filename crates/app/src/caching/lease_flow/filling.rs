@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use roster_domain::UserVersion;
 use roster_domain::ports::{
     CacheNamespace, FillOutcome, FillRequest, Filling, Lease, LeaseToken, StoreError,
@@ -8,8 +9,9 @@ use roster_domain::ports::{
 
 use super::{LeaseFlow, Open};
 use crate::CacheEvent;
+use crate::batching::Entry;
 use crate::caching::flights::Loaded;
-use crate::caching::loader::{Loader, Rows};
+use crate::caching::loader::{Loader, Rows, refuse};
 
 /// A load whose lease is held.
 pub(super) struct Granted {
@@ -20,6 +22,27 @@ pub(super) struct Granted {
 }
 
 impl LeaseFlow {
+    /// Loads what the cache does not hold, now or with the next batch.
+    pub(super) async fn fill_in_turn(&self, loader: &Arc<Loader>, open: Vec<Open>) {
+        if open.is_empty() {
+            return;
+        }
+        // What waits in the line is whoever's takes it from there.
+        let driven = open.iter().map(|open| open.lead.stage());
+        let driven: Vec<_> = driven.filter(|stage| stage.set_driven(false)).collect();
+        match self.line.enter(open) {
+            Entry::Go(batches) => {
+                for stage in driven {
+                    stage.set_driven(true);
+                }
+                let fills = batches.into_iter().map(|open| self.fill(loader, open));
+                join_all(fills).await;
+            }
+            Entry::Wait => {}
+            Entry::Full(open) => refuse(open.into_iter().map(|open| open.lead)),
+        }
+    }
+
     /// Reads what leases are held for, in a statement sent after the grant, and fills it in.
     ///
     /// It is not kept in this process: what a filler holds itself, nobody would tell it about.
