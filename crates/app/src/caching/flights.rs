@@ -211,6 +211,12 @@ impl Flights {
         )
     }
 
+    /// Whether hardly anything is loaded but what was started last: at most one load besides, as
+    /// of one caller whose load before is being filled in.
+    pub(super) fn are_few(&self) -> bool {
+        self.lock().len() <= 2
+    }
+
     /// Whether a caller would join a load that is under way.
     pub(super) fn can_board(&self, id: UserId, strong: bool, ticket: Ticket) -> bool {
         self.lock()

@@ -62,9 +62,9 @@ pub(super) struct Lane<'l> {
 
 impl Loader {
     /// Loads users, now or with the next batch, and ends every lead. The load of one who waits for
-    /// nobody else is his to run, if it can go at once.
-    pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>, is_alone: bool) -> Option<Driven> {
-        let mut own = leads.first().filter(|_| is_alone).map(Lead::stage);
+    /// nobody else is his to run, where he may and it can go at once.
+    pub(super) fn start(self: &Arc<Self>, leads: Vec<Lead>, may_drive: bool) -> Option<Driven> {
+        let mut own = leads.first().filter(|_| may_drive).map(Lead::stage);
         let mut driven = None;
         match self.line.enter(leads) {
             Entry::Go(batches) => {

@@ -188,7 +188,10 @@ impl Reader {
             seats.push((id, strong, seat));
         }
         if !leads.is_empty() {
-            let driven = self.loader.start(leads, is_alone);
+            // Among many, a thread is woken for another anyway, and a lane should not be held until
+            // a caller has written his answer.
+            let is_driven = is_alone && self.flights.are_few();
+            let driven = self.loader.start(leads, is_driven);
             if let [(_, _, seat)] = &mut *seats {
                 seat.driven = driven;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roster_adapters_memory::MemoryUserCache;
-use roster_app::{CacheEvent, Freshness, TierStatus, UserService};
+use roster_app::{CacheEvent, CachePolicy, Freshness, TierStatus, UserService};
 use roster_domain::ports::{
     AcquireRequest, Acquired, CacheError, CacheLookup, CacheNamespace, FillOutcome, FillRequest,
     Invalidation, InvalidationSink, Lease, LeaseToken, Stamped, UserCache, UserRepository,
@@ -15,7 +15,8 @@ use roster_domain::{UserId, UserVersion};
 use roster_port_contracts::decorators::{Fault, Faults, Faulty};
 
 use crate::support::{
-    CountedUsers, NAMESPACE, PausedClock, draft, id, is_hit, settle, shared, shared_with,
+    CountedUsers, NAMESPACE, PausedClock, draft, id, is_hit, no_writes, settle, shared, shared_by,
+    shared_with,
 };
 
 struct World {
@@ -184,7 +185,13 @@ async fn what_waits_for_a_lane_to_fill_goes_by_the_next() {
         looked_up: AtomicUsize::default(),
         ends_leases: false,
     });
-    let (service, events) = shared(Arc::clone(&users) as _, Arc::clone(&cache) as _);
+    // With one lane those wait, too, who run their loads themselves.
+    let policy = CachePolicy {
+        store_lanes: 1,
+        ..CachePolicy::default()
+    };
+    let watched = Arc::clone(&cache) as _;
+    let (service, events) = shared_by(Arc::clone(&users) as _, no_writes(), watched, policy);
     let service = Arc::new(service);
     users.hold();
     let mut readers = Vec::new();

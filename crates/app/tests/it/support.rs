@@ -266,7 +266,7 @@ pub(crate) fn coalescing(users: Arc<dyn UserRepository>) -> (UserService, Arc<Ev
 }
 
 /// Writes as values that no test asks for.
-fn no_writes() -> Arc<dyn UserWrites> {
+pub(crate) fn no_writes() -> Arc<dyn UserWrites> {
     Arc::new(MockUserWrites::new())
 }
 
