@@ -70,7 +70,7 @@ pub async fn open(path: &Path, settings: &SqliteSettings) -> Result<SqliteStore,
             source,
         })?;
     let options = shared_options(path).read_only(true).row_buffer_size(256);
-    // The pool retries what is refused, and says nothing of it.
+    // What the pool is refused while it opens by itself, it keeps to itself.
     let first = SqliteConnection::connect_with(&options).await;
     first.map_err(refused)?.close().await.map_err(refused)?;
     let count = settings.readers.max(1);

@@ -1,11 +1,10 @@
 //! How reads go through the caches and how writes take stale entries out of them.
 //!
 //! `reader` is the way of a read: the near cache, then one load per user and process
-//! (`flights`), which the `loader` runs, by itself or by its caller's own task (`driven`): through
-//! the leases of the shared cache (`lease_flow`) or straight from the store, one read of a row at a
-//! time (`turnstiles`). `invalidator` is the
-//! way of a write, `relay` the way of every write's invalidation whatever became of the writer,
-//! and `watermark` shows how far it got.
+//! (`flights`), which the `loader` runs, in a task or in its caller's own (`driven`): through the
+//! leases of the shared cache (`lease_flow`) or straight from the store, one read of a row at a
+//! time (`turnstiles`). `invalidator` is the way of a write, `relay` the way of every write's
+//! invalidation whatever became of the writer, and `watermark` shows how far it got.
 
 mod policy;
 

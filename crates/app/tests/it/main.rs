@@ -7,6 +7,7 @@ mod standing;
 mod support;
 
 mod dashboard;
+mod driven;
 mod embedded;
 mod proofs;
 mod relay;

@@ -236,6 +236,16 @@ pub(crate) fn shared_by(
     cache: Arc<dyn UserCache>,
     policy: CachePolicy,
 ) -> (UserService, Arc<Events>) {
+    shared_on(runtime(), users, writes, cache, policy)
+}
+
+pub(crate) fn shared_on(
+    runtime: Runtime,
+    users: Arc<dyn UserRepository>,
+    writes: Arc<dyn UserWrites>,
+    cache: Arc<dyn UserCache>,
+    policy: CachePolicy,
+) -> (UserService, Arc<Events>) {
     let events = Arc::new(Events::default());
     let caches = Caches::Shared(SharedCache {
         cache,
@@ -245,7 +255,7 @@ pub(crate) fn shared_by(
     });
     let observer = Arc::clone(&events) as Arc<dyn CacheObserver>;
     (
-        UserService::new(users, writes, caches, policy, observer, runtime()),
+        UserService::new(users, writes, caches, policy, observer, runtime),
         events,
     )
 }
